@@ -1,0 +1,108 @@
+//! What a credential opens: the one place where grants are judged.
+
+use allod_model::{Error, Grant, Path, Protocol, Result, Rights};
+
+/// The grants of a session that hold for its protocol.
+#[derive(Clone, Debug)]
+pub struct Scope(Vec<Grant>);
+
+/// How a path looks to a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sight {
+    /// Granted, with these rights.
+    Granted(Rights),
+    /// Not granted, but the way to something that is.
+    Passage,
+    /// Not to be known of.
+    Hidden,
+}
+
+impl Scope {
+    pub fn new(grants: &[Grant], protocols: &[Protocol]) -> Self {
+        let holds = |grant: &&Grant| protocols.iter().any(|protocol| grant.covers(protocol));
+        Scope(grants.iter().filter(holds).cloned().collect())
+    }
+
+    /// Everything: the operator and the server's own workers.
+    pub fn unlimited() -> Self {
+        Scope(vec![Grant {
+            path: Path::root(),
+            rights: Rights::Write,
+            protocols: Vec::new(),
+            except: Vec::new(),
+            send: true,
+            text: "all".into(),
+        }])
+    }
+
+    /// Whether no grant holds: the credential is not for this protocol.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn sight(&self, path: &Path) -> Sight {
+        if let Some(rights) = self.0.iter().filter_map(|grant| grant.rights_on(path)).max() {
+            return Sight::Granted(rights);
+        }
+        let leads_on = self.0.iter().any(|grant| grant.path.starts_with(path));
+        if leads_on { Sight::Passage } else { Sight::Hidden }
+    }
+
+    /// The rights that hold on everything below `path` alike, so that members need no check of their own.
+    pub fn uniform_below(&self, path: &Path) -> Option<Rights> {
+        let below = |corner: &Path| corner.starts_with(path) && corner != path;
+        let varies = self.0.iter().any(|grant| below(&grant.path) || grant.except.iter().any(below));
+        match self.sight(path) {
+            Sight::Granted(rights) if !varies => Some(rights),
+            _ => None,
+        }
+    }
+
+    /// Whether the rights on `path` hold on everything below it too.
+    fn is_uniform(&self, path: &Path) -> bool {
+        let covering = self.0.iter().filter_map(|grant| grant.rights_on(path).map(|r| (r, grant)));
+        let Some(best) = covering.clone().map(|(rights, _)| rights).max() else { return false };
+        covering.filter(|(rights, _)| *rights == best).any(|(_, grant)| {
+            !grant.except.iter().any(|closed| closed.starts_with(path))
+        })
+    }
+
+    /// Demands `rights` on `path` for a read.
+    ///
+    /// # Errors
+    /// `NotFound`, so that not even the name is told.
+    pub fn check_read(&self, path: &Path) -> Result<Rights> {
+        match self.sight(path) {
+            Sight::Granted(rights) => Ok(rights),
+            Sight::Passage | Sight::Hidden => Err(Error::not_found()),
+        }
+    }
+
+    /// Whether everything at and below `path` may be read.
+    pub fn reads_all_below(&self, path: &Path) -> bool {
+        self.sight(path) != Sight::Hidden && self.is_uniform(path)
+    }
+
+    /// Demands `rights` on `path` for a write.
+    ///
+    /// # Errors
+    /// `Denied`, the same whether or not something is there.
+    pub fn check_write(&self, path: &Path, rights: Rights) -> Result<()> {
+        match self.sight(path) {
+            Sight::Granted(granted) if granted >= rights => Ok(()),
+            _ => Err(Error::denied()),
+        }
+    }
+
+    /// Demands `rights` on `path` and on everything below it.
+    ///
+    /// # Errors
+    /// As [`Scope::check_write`].
+    pub fn check_write_below(&self, path: &Path, rights: Rights) -> Result<()> {
+        self.check_write(path, rights)?;
+        if self.is_uniform(path) { Ok(()) } else { Err(Error::denied()) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+//! The opened store: what every session, worker and operator command shares.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use allod_blobs::{BlobConfig, Blobs, MasterKey};
+use allod_meta::{Durable, Lookup, Store, Txn, View};
+use allod_model::{AccountId, Error, ErrorKind, Result};
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::account::AccountHandle;
+use crate::audit::AuditQueue;
+use crate::credential::Credentials;
+use crate::env::Env;
+use crate::fault::{Fault, Res};
+use crate::keys::global;
+use crate::pins::Pins;
+use crate::reading::Records;
+use crate::record::Account;
+use crate::rules::Registry;
+use crate::secret::SecretHasher;
+use crate::throttle::Throttle;
+
+/// What is asked of an opened store.
+pub struct Options {
+    /// Where content lies.
+    pub blobs: BlobConfig,
+    /// How long what was overwritten or deleted can be had back, in seconds. Default 30 days.
+    pub retention_secs: u64,
+    /// How long deletions are remembered for sync tokens, in seconds. Default 90 days; at least the retention.
+    pub tombstone_secs: u64,
+    /// The local folder whose free space bounds what can be written; `None` when the disk is not ours to watch.
+    pub disk: Option<PathBuf>,
+    /// Free bytes to leave on that disk. Default 64 MiB.
+    pub disk_reserve_bytes: u64,
+    /// Clock and random numbers.
+    pub env: Env,
+}
+
+impl Options {
+    /// Defaults for content in `blobs`.
+    pub fn new(blobs: BlobConfig) -> Self {
+        Options {
+            blobs,
+            retention_secs: 30 * 86_400,
+            tombstone_secs: 90 * 86_400,
+            disk: None,
+            disk_reserve_bytes: 64 << 20,
+            env: Env::system(),
+        }
+    }
+}
+
+/// The opened store. Cheap to clone.
+#[derive(Clone)]
+pub struct Core(pub(crate) Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub store: Store,
+    pub blobs: Blobs,
+    pub master: MasterKey,
+    pub hasher: SecretHasher,
+    pub env: Env,
+    pub rules: Registry,
+    pub credentials: Credentials,
+    pub throttle: Throttle,
+    pub audit: AuditQueue,
+    pub pins: Pins,
+    pub retention_secs: u64,
+    pub tombstone_secs: u64,
+    pub disk: Option<PathBuf>,
+    pub disk_reserve_bytes: u64,
+    pub stopping: CancellationToken,
+    pub wake: Notify,
+    /// Packs whose records were moved, and the last moment at which somebody may look for them there.
+    pub retired_packs: Mutex<BTreeMap<u64, u64>>,
+    accounts: RwLock<HashMap<AccountId, Arc<AccountHandle>>>,
+}
+
+impl Core {
+    /// Opens the store over a metadata store and a master key.
+    ///
+    /// # Errors
+    /// `Unavailable` when content can't be reached.
+    pub async fn open(store: Store, master: MasterKey, options: Options) -> Result<Core> {
+        let blobs = Blobs::open(&options.blobs).await.map_err(Fault::from)?;
+        let hasher = SecretHasher::new(master.derive("allod 2026 lookup of credentials by secret"));
+        Ok(Core(Arc::new(Shared {
+            store,
+            blobs,
+            master,
+            hasher,
+            env: options.env,
+            rules: Registry::standard(),
+            credentials: Credentials::default(),
+            throttle: Throttle::default(),
+            audit: AuditQueue::default(),
+            pins: Pins::default(),
+            retention_secs: options.retention_secs,
+            tombstone_secs: options.tombstone_secs.max(options.retention_secs),
+            disk: options.disk,
+            disk_reserve_bytes: options.disk_reserve_bytes,
+            stopping: CancellationToken::new(),
+            wake: Notify::new(),
+            retired_packs: Mutex::default(),
+            accounts: RwLock::default(),
+        })))
+    }
+
+    /// Whether the store can be read and content can be reached.
+    pub async fn is_ready(&self) -> bool {
+        self.0.store.view().is_ok() && self.0.blobs.health().await.is_ok()
+    }
+
+    /// Writes what is still in memory (last uses, audit events) and closes the store. Commits that were
+    /// acknowledged are durable already.
+    pub async fn close(&self) -> Result<()> {
+        self.0.stopping.cancel();
+        self.flush_notes().await?;
+        let store = self.0.store.clone();
+        blocking(move || store.close().map_err(Fault::from)).await
+    }
+
+    pub(crate) fn view(&self) -> Res<View> {
+        Ok(self.0.store.view()?)
+    }
+
+    /// Runs a transaction on the blocking pool and waits until it is durable.
+    pub(crate) async fn transact<T: Send + 'static>(
+        &self,
+        shard: u64,
+        body: impl FnMut(&mut Txn<'_>) -> Res<T> + Send + 'static,
+    ) -> Result<T> {
+        let store = self.0.store.clone();
+        let submitted = blocking(move || store.submit(shard, body)).await;
+        settle(submitted).await
+    }
+
+    /// An account's handle by id.
+    pub(crate) fn account(&self, id: AccountId) -> Res<Arc<AccountHandle>> {
+        if let Some(handle) = self.0.accounts.read().get(&id) {
+            return Ok(handle.clone());
+        }
+        let record: Account = self.view()?.record(&global::account(id))?.ok_or_else(Error::not_found)?;
+        self.adopt(record)
+    }
+
+    /// An account's handle by name or mail address; the part behind `@` of its own name does not matter.
+    pub(crate) fn account_named(&self, name: &str) -> Res<Option<Arc<AccountHandle>>> {
+        let name = name.to_ascii_lowercase();
+        let view = self.view()?;
+        let row = match view.get(&global::account_named(&name))? {
+            Some(row) => Some(row),
+            None => view.get(&global::account_with_email(&name))?,
+        };
+        match row.and_then(|row| crate::keys::number_at(&row)) {
+            Some(id) => self.account(AccountId(id)).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Takes an account into the table. Of two that race, one wins: all sessions share one handle.
+    pub(crate) fn adopt(&self, record: Account) -> Res<Arc<AccountHandle>> {
+        let key = self.0.master.unwrap(&record.wrapped_key, &key_context(record.id))?;
+        let mut accounts = self.0.accounts.write();
+        let handle =
+            accounts.entry(record.id).or_insert_with(|| Arc::new(AccountHandle::new(record, key))).clone();
+        Ok(handle)
+    }
+
+    pub(crate) fn forget_account(&self, id: AccountId) {
+        if let Some(handle) = self.0.accounts.write().remove(&id) {
+            handle.closed().cancel();
+        }
+    }
+
+    /// All accounts, by id.
+    pub(crate) fn account_records(&self) -> Res<Vec<Account>> {
+        let mut records = Vec::new();
+        let prefix = global::accounts();
+        self.view()?.each(&allod_meta::KeyRange::prefix(&prefix), prefix.len(), |_, value| {
+            records.push(crate::record::decode(value)?);
+            Ok(std::ops::ControlFlow::Continue(()))
+        })?;
+        Ok(records)
+    }
+}
+
+/// Binds a wrapped account key to its account.
+pub(crate) fn key_context(id: AccountId) -> Vec<u8> {
+    [b"account".as_slice(), &id.0.to_be_bytes()].concat()
+}
+
+/// Waits until a transaction is durable; its own refusal comes first.
+pub(crate) async fn settle<T>(submitted: Result<(T, Durable)>) -> Result<T> {
+    let (value, durable) = submitted?;
+    durable.await.map_err(Fault::from)?;
+    Ok(value)
+}
+
+/// Runs blocking work off the async threads. A panic there becomes `Unavailable` for this caller alone.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Res<T> + Send + 'static,
+) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome.map_err(Error::from),
+        Err(panic) => {
+            tracing::error!(%panic, "an operation failed unexpectedly");
+            Err(Error::new(ErrorKind::Unavailable, "the operation failed unexpectedly; see the server's log"))
+        }
+    }
+}

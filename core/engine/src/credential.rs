@@ -1,0 +1,288 @@
+//! App credentials: making, finding, revoking; and the one way to a [`Session`].
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use allod_meta::Lookup;
+use allod_model::{
+    AccountId, CredentialId, Detail, Error, ErrorKind, Grant, Result, Timestamp,
+};
+use parking_lot::RwLock;
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+use crate::access::Scope;
+use crate::account::AccountHandle;
+use crate::audit;
+use crate::core::Core;
+use crate::fault::{Res, fail};
+use crate::keys::{GLOBAL_SHARD, global};
+use crate::node::Door;
+use crate::reading::Records;
+use crate::record::{Actor, Credential, LastUse, encode};
+use crate::secret;
+use crate::session::Session;
+
+/// Longest label, in bytes.
+pub const LABEL_BYTES_MAX: usize = 200;
+/// Grants of one credential at most.
+pub const GRANTS_MAX: usize = 64;
+/// Credentials remembered in memory at most; beyond that the memory starts anew.
+const CACHED_MAX: usize = 100_000;
+/// What is kept of a client's name, in bytes.
+const CLIENT_BYTES_MAX: usize = 120;
+
+/// A credential in use.
+pub struct CredentialHandle {
+    pub record: Credential,
+    /// Cancelled when it is revoked: open streams end then.
+    pub revoked: CancellationToken,
+}
+
+/// Credentials in use, found by the hash of the secret that was presented.
+#[derive(Default)]
+pub struct Credentials(RwLock<HashMap<[u8; 32], Arc<CredentialHandle>>>);
+
+/// What a client presents to be let in.
+pub enum Proof {
+    /// Account name (or one of its mail addresses) and an app credential's password.
+    Password {
+        /// Account name or mail address.
+        username: String,
+        /// The secret.
+        password: Zeroizing<String>,
+    },
+    /// A bearer token.
+    Bearer(Zeroizing<String>),
+}
+
+/// A new credential's secrets, which are shown once and never again.
+pub struct NewCredential {
+    /// Its id, not secret.
+    pub id: CredentialId,
+    /// For HTTP Basic, IMAP and SMTP.
+    pub password: Zeroizing<String>,
+    /// For `Authorization: Bearer`.
+    pub bearer: Zeroizing<String>,
+    /// For S3.
+    pub access_key: String,
+    /// For S3.
+    pub secret_key: Zeroizing<String>,
+}
+
+impl Core {
+    /// Lets a client in, or says why not.
+    ///
+    /// # Errors
+    /// `Unauthenticated`; `Busy` with [`Detail::RetryAfter`] after too many failures; `Denied` when the credential is
+    /// good but for other protocols.
+    pub async fn authenticate(&self, proof: Proof, door: Door) -> Result<Session> {
+        Ok(self.admit(proof, door)?)
+    }
+
+    fn admit(&self, proof: Proof, door: Door) -> Res<Session> {
+        let now = self.0.env.now();
+        if let Some(secs) = self.0.throttle.address_blocked(door.address, now) {
+            return Err(blocked(secs));
+        }
+        let (named, hash) = match &proof {
+            Proof::Password { username, password } => {
+                (self.account_named(username)?, self.0.hasher.password(password))
+            }
+            Proof::Bearer(token) => (None, self.0.hasher.bearer(token)),
+        };
+        if let Some(account) = &named
+            && let Some(secs) = self.0.throttle.account_blocked(account.id(), door.address, now)
+        {
+            return Err(blocked(secs));
+        }
+        let handle = self.credential_by_hash(&hash)?;
+        let valid = handle.filter(|handle| match &proof {
+            Proof::Password { .. } => named.as_ref().is_some_and(|a| a.id() == handle.record.account),
+            Proof::Bearer(_) => true,
+        });
+        let Some(handle) = valid.filter(|h| !is_over(&h.record, now) && !h.revoked.is_cancelled()) else {
+            self.refuse_login(named.map(|a| a.id()), &door, now);
+            return fail(ErrorKind::Unauthenticated, "the name or the app password is wrong, or it was revoked");
+        };
+        let account = self.account(handle.record.account)?;
+        self.0.throttle.succeeded(account.id(), door.address, now);
+        self.open_session(account, handle, door, now)
+    }
+
+    fn open_session(
+        &self,
+        account: Arc<AccountHandle>,
+        handle: Arc<CredentialHandle>,
+        door: Door,
+        now: Timestamp,
+    ) -> Res<Session> {
+        let scope = Scope::new(&handle.record.grants, &door.protocols);
+        let protocol = door.protocols.first().map(|p| p.0.clone()).unwrap_or_default();
+        if scope.is_empty() {
+            let text = format!("{} is not granted to '{}'", protocol, handle.record.label);
+            let id = Some(&handle.record.id);
+            let refused = audit::event(now, "refused", id, Some(&protocol), door.address, text);
+            self.0.audit.push(account.id(), refused);
+            return Err(Error::denied().into());
+        }
+        let client = door.client.map(|c| shorten(&c));
+        let address = door.address.map(|a| a.to_string());
+        let last =
+            LastUse { time: now, protocol: protocol.clone(), address: address.clone(), client };
+        self.0.audit.used(&handle.record.id, last);
+        let actor = Actor { credential: Some(handle.record.id.clone()), protocol, address };
+        Ok(Session::new(self.clone(), account, scope, actor, Some(handle), door.address))
+    }
+
+    fn refuse_login(&self, account: Option<AccountId>, door: &Door, now: Timestamp) {
+        self.0.throttle.failed(account, door.address, now);
+        let protocol = door.protocols.first().map_or("", |p| &p.0);
+        tracing::info!(protocol, address = ?door.address, "login refused");
+        if let Some(account) = account {
+            let text = "wrong or revoked secret".to_owned();
+            let failed = audit::event(now, "login-failed", None, Some(protocol), door.address, text);
+            self.0.audit.push(account, failed);
+        }
+    }
+
+    fn credential_by_hash(&self, hash: &[u8; 32]) -> Res<Option<Arc<CredentialHandle>>> {
+        if let Some(handle) = self.0.credentials.0.read().get(hash) {
+            return Ok(Some(handle.clone()));
+        }
+        // The table is held while looking, so that a revocation can't slip in between reading and remembering.
+        let mut known = self.0.credentials.0.write();
+        let view = self.view()?;
+        let Some(id) = view.get(&global::secret(hash))? else { return Ok(None) };
+        let id = String::from_utf8_lossy(&id).into_owned();
+        let Some(record) = view.record::<Credential>(&global::credential(&id))? else { return Ok(None) };
+        if known.len() >= CACHED_MAX {
+            known.retain(|_, handle| Arc::strong_count(handle) > 1);
+        }
+        let same = [record.password_hash, record.bearer_hash].iter().find_map(|hash| known.get(hash).cloned());
+        let handle =
+            same.unwrap_or_else(|| Arc::new(CredentialHandle { record, revoked: CancellationToken::new() }));
+        known.insert(*hash, handle.clone());
+        Ok(Some(handle))
+    }
+
+    /// Makes a credential.
+    pub(crate) async fn make_credential(
+        &self,
+        account: &AccountHandle,
+        label: &str,
+        grants: Vec<Grant>,
+        expires: Option<Timestamp>,
+    ) -> Result<NewCredential> {
+        if label.is_empty() || label.len() > LABEL_BYTES_MAX || label.chars().any(char::is_control) {
+            let message = format!("a label has 1 to {LABEL_BYTES_MAX} bytes and no control characters");
+            return Err(Error::new(ErrorKind::InvalidContent, message));
+        }
+        if grants.is_empty() || grants.len() > GRANTS_MAX {
+            let message = format!("a credential has 1 to {GRANTS_MAX} grants; add --grant");
+            return Err(Error::new(ErrorKind::InvalidContent, message));
+        }
+        let (env, now) = (&self.0.env, self.0.env.now());
+        let new = NewCredential {
+            id: CredentialId(secret::id(env)),
+            password: secret::password(env),
+            bearer: secret::bearer(env),
+            access_key: secret::access_key(env),
+            secret_key: secret::s3_secret(env),
+        };
+        let record = Credential {
+            id: new.id.clone(),
+            account: account.id(),
+            label: label.to_owned(),
+            grants,
+            created: now,
+            expires,
+            password_hash: self.0.hasher.password(&new.password),
+            bearer_hash: self.0.hasher.bearer(&new.bearer),
+            access_key: new.access_key.clone(),
+            sealed_s3_secret: self.0.master.seal(new.access_key.as_bytes(), new.secret_key.as_bytes()),
+        };
+        let id = account.id();
+        self.transact(GLOBAL_SHARD, move |txn| {
+            if txn.get(&global::account(id))?.is_none() {
+                return Err(Error::not_found().into());
+            }
+            let name = record.id.0.as_bytes();
+            txn.put(&global::credential(&record.id.0), &encode(&record))?;
+            txn.put(&global::secret(&record.password_hash), name)?;
+            txn.put(&global::secret(&record.bearer_hash), name)?;
+            txn.put(&global::access_key(&record.access_key), name)?;
+            let grants: Vec<_> = record.grants.iter().map(|g| g.text.as_str()).collect();
+            let text = format!("'{}' with {}", record.label, grants.join(" "));
+            let made = audit::event(now, "credential-created", Some(&record.id), None, None, text);
+            audit::write(txn, id, &made)
+        })
+        .await?;
+        Ok(new)
+    }
+
+    /// Revokes a credential: no new request is let in, and open ones end within a second.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub(crate) async fn revoke_credential(&self, id: &str) -> Result<()> {
+        let record = self.credential(id)?.ok_or_else(Error::not_found)?;
+        let (gone, now) = (record.clone(), self.0.env.now());
+        self.transact(GLOBAL_SHARD, move |txn| {
+            for key in [
+                global::credential(&gone.id.0),
+                global::secret(&gone.password_hash),
+                global::secret(&gone.bearer_hash),
+                global::access_key(&gone.access_key),
+                global::last_use(&gone.id.0),
+            ] {
+                txn.delete(&key)?;
+            }
+            let text = format!("'{}'", gone.label);
+            let revoked = audit::event(now, "credential-revoked", Some(&gone.id), None, None, text);
+            audit::write(txn, gone.account, &revoked)
+        })
+        .await?;
+        self.drop_from_memory(&record);
+        Ok(())
+    }
+
+    pub(crate) fn drop_from_memory(&self, record: &Credential) {
+        let mut known = self.0.credentials.0.write();
+        for hash in [record.password_hash, record.bearer_hash] {
+            if let Some(handle) = known.remove(&hash) {
+                handle.revoked.cancel();
+            }
+        }
+    }
+
+    /// A credential by id.
+    pub(crate) fn credential(&self, id: &str) -> Res<Option<Credential>> {
+        self.view()?.record(&global::credential(id))
+    }
+
+    /// When a credential was last used.
+    pub(crate) fn last_use(&self, id: &CredentialId) -> Res<Option<LastUse>> {
+        match self.0.audit.last_use(id) {
+            Some(last) => Ok(Some(last)),
+            None => self.view()?.record(&global::last_use(&id.0)),
+        }
+    }
+}
+
+fn is_over(record: &Credential, now: Timestamp) -> bool {
+    record.expires.is_some_and(|expires| expires <= now)
+}
+
+fn blocked(secs: u64) -> crate::fault::Fault {
+    let message = format!("too many failed logins; try again in {secs} s");
+    Error::new(ErrorKind::Busy, message).with(Detail::RetryAfter(secs)).into()
+}
+
+fn shorten(client: &str) -> String {
+    let mut end = client.len().min(CLIENT_BYTES_MAX);
+    while !client.is_char_boundary(end) {
+        end -= 1;
+    }
+    client[..end].chars().filter(|c| !c.is_control()).collect()
+}

@@ -1,0 +1,84 @@
+//! The store of allod: everything that decides.
+//!
+//! One durable tree per account, and one door to it. A gateway presents a [`Proof`] to [`Core::authenticate`] and gets
+//! a [`Session`]: an account seen through one credential. Every operation on data is a method of the session, and
+//! there grants, locks, preconditions, quota and the rules of a folder's kind are judged, inside the commit that
+//! applies the change. The operator's door is [`Core::operator`].
+//!
+//! How a change travels: content is durable first (`content`), then one commit changes entries, roll-ups, change
+//! index, history and log together (`commit`), then watchers hear of it (`watch`), and what is no longer needed goes
+//! last (`collector`). The rows are described in `keys`, their contents in `record`.
+//!
+//! The crate refuses to know: wires. No header, status or response code; gateways translate. It knows storage only
+//! through the traits of `allod-meta` and `allod-blobs`.
+//!
+//! ```no_run
+//! # async fn example(core: allod_core::Core, door: allod_core::Door) -> allod_model::Result<()> {
+//! use allod_core::{Proof, PutOptions};
+//! use allod_model::{NameRule, Path, Precondition};
+//!
+//! let session = core.authenticate(Proof::Bearer("…".to_owned().into()), door).await?;
+//! let path = Path::parse(b"notes/today.md", NameRule::Strict)?;
+//! let body = futures_util::stream::iter([Ok(bytes::Bytes::from_static(b"hello"))]);
+//! let written = session.put(&path, PutOptions::default(), Precondition::default(), body).await?;
+//! assert_eq!(written.node.size, 5);
+//! # Ok(()) }
+//! ```
+
+#![allow(missing_docs, reason = "modules are private; what is exported is documented")]
+
+mod access;
+mod account;
+mod as_of;
+mod audit;
+mod check;
+mod collector;
+mod commit;
+mod content;
+mod core;
+mod credential;
+mod env;
+mod fault;
+mod history;
+mod judge;
+mod keys;
+mod lock;
+mod node;
+mod operator;
+mod pins;
+mod plan;
+mod put;
+mod read;
+mod reading;
+mod record;
+mod resolve;
+mod rules;
+mod secret;
+mod session;
+mod subtree;
+mod throttle;
+mod transfer;
+mod watch;
+mod write;
+
+pub use crate::core::{Core, Options};
+pub use account::ACCOUNT_NAME_BYTES_MAX;
+pub use allod_model as model;
+pub use check::{CheckReport, Progress};
+pub use collector::Collected;
+pub use credential::{GRANTS_MAX, LABEL_BYTES_MAX, NewCredential, Proof};
+pub use env::{Env, SimulatedClock};
+pub use history::{LogLine, Trashed, Version};
+pub use lock::{LOCK_OWNER_BYTES_MAX, LOCK_SECS_DEFAULT, LOCK_SECS_MAX, LOCKS_MAX};
+pub use node::*;
+pub use operator::{AccountChange, AccountInfo, CredentialInfo, EMAILS_MAX, Operator, PASSWORD_CHARS_MIN};
+pub use plan::{Action, Outcome, PLAN_STEPS_MAX};
+pub use put::FILE_BYTES_MAX;
+pub use read::{OpenFile, PAGE_NODES_MAX};
+pub use record::{AuditEvent, LastUse};
+pub use session::Session;
+pub use watch::{Event, Watch};
+pub use write::PROPERTIES_BYTES_MAX;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,319 @@
+//! Writing a file from a stream.
+
+use std::sync::Arc;
+
+use allod_blobs::{Finished, Writer};
+use allod_model::{
+    EntryKey, Error, ErrorKind, Kind, NodeId, Path, Precondition, Result, Rights,
+};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+
+use crate::commit::Commit;
+use crate::content::Upload;
+use crate::core::Core;
+use crate::fault::{Fault, Res, fail};
+use crate::lock::{self, Touch};
+use crate::node::*;
+use crate::record::{Entry, File, What};
+use crate::resolve::{Spot, folder_row, node, spot};
+use crate::rules::Facts;
+use crate::session::Session;
+use crate::write::{new_file, short_digest};
+
+/// Largest file, in bytes.
+pub const FILE_BYTES_MAX: u64 = 5 << 40;
+/// Longest media type kept, in bytes; a longer one is treated as none.
+const MEDIA_TYPE_BYTES_MAX: usize = 255;
+/// Bytes after which a long upload looks at quota and disk again.
+const ROOM_CHECK_BYTES: u64 = 64 << 20;
+
+/// What a file is to be written into, as it was before its content was read.
+struct Target {
+    kind: Kind,
+    /// The limit of a kind whose rules must see the content whole, in bytes.
+    whole_max: Option<u64>,
+    /// Bytes of all other files of the account.
+    others: u64,
+}
+
+/// By which kind's rules a content was judged, and what they found.
+struct Judged {
+    kind: Kind,
+    facts: Facts,
+}
+
+impl Session {
+    /// Writes a file from a stream. Nothing is visible before the stream ended well and everything is durable. An
+    /// `Err` item of the stream aborts the write and is returned. What can be refused is refused before the first
+    /// byte is read, and judged again in the commit. Dropping the future abandons the write.
+    ///
+    /// # Errors
+    /// `PreconditionFailed`, `Locked`, `Denied`, `OverQuota`, `TooLarge`, `WrongKind` (with `MissingParent`, or when a
+    /// folder is there), `InvalidContent` (length differs from the announced one, the folder's kind refuses it),
+    /// `Unauthenticated` when the credential is revoked meanwhile.
+    pub async fn put<S>(&self, path: &Path, options: PutOptions, pre: Precondition, body: S) -> Result<Written>
+    where
+        S: Stream<Item = Result<Bytes>> + Send + Unpin,
+    {
+        let outcome = self.put_checked(path, options, pre, body).await;
+        outcome.map_err(|error| self.noted(path, error))
+    }
+
+    async fn put_checked<S>(
+        &self,
+        path: &Path,
+        options: PutOptions,
+        pre: Precondition,
+        body: S,
+    ) -> Result<Written>
+    where
+        S: Stream<Item = Result<Bytes>> + Send + Unpin,
+    {
+        let target = self.check_before_reading(path, &options, &pre)?;
+        let upload = Upload::new(self.core().clone(), self.handle().clone());
+        let (account, key) = (self.handle().id().0, self.handle().key().clone());
+        let writer = self.core().0.blobs.writer(account, key, upload.clone(), false);
+        let (finished, facts) = match target.whole_max {
+            None => (self.receive(writer, &options, target.others, body).await?, Facts::default()),
+            Some(max) => self.receive_whole(path, writer, &options, &target, max, body).await?,
+        };
+        let judged = Judged { kind: target.kind, facts };
+        let (at, keep) = (path.clone(), upload.clone());
+        let write = move |me: &Session, commit: &mut Commit| {
+            me.put_in(commit, &at, &options, &pre, &upload, &finished, &judged)
+        };
+        let written = self.commit(path, write).await;
+        // The pins must outlive the commit.
+        drop(keep);
+        written
+    }
+
+    /// Everything that can be refused without the content.
+    fn check_before_reading(&self, path: &Path, options: &PutOptions, pre: &Precondition) -> Res<Target> {
+        let view = self.view()?;
+        self.scope().check_write(path, Rights::Append)?;
+        if path.is_root() {
+            return fail(ErrorKind::WrongKind, "the root of an account is a folder");
+        }
+        let spot = match spot(&view, self.keys(), path) {
+            Err(fault) if options.make_parents && is_missing_parent(&fault) => None,
+            other => Some(other?),
+        };
+        let kind = match &spot {
+            Some(spot) => folder_row(&view, self.keys(), spot.parent())?.kind,
+            None => Kind::Plain,
+        };
+        let old = spot.as_ref().and_then(|spot| spot.file.as_ref());
+        if let Some(spot) = &spot {
+            self.judge(&view, false).demand(pre, path, spot, Want::File)?;
+            self.check_target(path, spot, options)?;
+        }
+        let announced = options.length.unwrap_or(0);
+        let replaced = old.and_then(Entry::file).map_or(0, |file| file.size);
+        let used = folder_row(&view, self.keys(), NodeId::ROOT)?.bytes;
+        let others = used.saturating_sub(replaced);
+        self.check_room(announced, others)?;
+        Ok(Target { kind, whole_max: self.core().0.rules.of(kind)?.content_bytes_max(), others })
+    }
+
+    /// Rights on what is there, and names that cannot be.
+    fn check_target(&self, path: &Path, spot: &Spot, options: &PutOptions) -> Res<()> {
+        if spot.file.is_some() {
+            self.scope().check_write(path, Rights::Write)?;
+        } else {
+            self.check_new_name(&spot.name, options.raw)?;
+        }
+        if spot.folder.is_some() && !options.raw {
+            return fail(ErrorKind::WrongKind, format!("{path} is a folder"));
+        }
+        Ok(())
+    }
+
+    /// Refuses bytes beyond the quota, the disk or the largest file.
+    fn check_room(&self, size: u64, used_by_others: u64) -> Res<()> {
+        if size > FILE_BYTES_MAX {
+            return Err(Error::too_large("bytes of a file", FILE_BYTES_MAX).into());
+        }
+        let total = used_by_others.saturating_add(size);
+        if self.handle().record().quota.is_some_and(|quota| total > quota) {
+            return fail(ErrorKind::OverQuota, "this would exceed the account's quota");
+        }
+        if self.core().free_bytes().is_some_and(|free| size > free || free == 0) {
+            return fail(ErrorKind::OverQuota, "the server's disk is full");
+        }
+        Ok(())
+    }
+
+    /// Streams a body into chunks.
+    async fn receive<S>(
+        &self,
+        mut writer: Writer,
+        options: &PutOptions,
+        others: u64,
+        mut body: S,
+    ) -> Result<Finished>
+    where
+        S: Stream<Item = Result<Bytes>> + Send + Unpin,
+    {
+        let mut over = std::pin::pin!(self.revoked());
+        let mut checked = ROOM_CHECK_BYTES;
+        loop {
+            let piece = tokio::select! {
+                biased;
+                () = &mut over => return Err(revoked()),
+                piece = body.next() => piece,
+            };
+            let Some(piece) = piece else { break };
+            let piece = piece?;
+            let size = writer.size() + piece.len() as u64;
+            check_length(size, options.length, false)?;
+            if options.length.is_none() && size > checked {
+                checked = size + ROOM_CHECK_BYTES;
+                self.check_room(size, others)?;
+            }
+            writer.write(piece).await.map_err(Fault::from)?;
+        }
+        check_length(writer.size(), options.length, true)?;
+        Ok(writer.finish().await.map_err(Fault::from)?)
+    }
+
+    /// Gathers a bounded body for rules that must see it whole, judges it, and stores it.
+    async fn receive_whole<S>(
+        &self,
+        path: &Path,
+        writer: Writer,
+        options: &PutOptions,
+        target: &Target,
+        max: u64,
+        mut body: S,
+    ) -> Result<(Finished, Facts)>
+    where
+        S: Stream<Item = Result<Bytes>> + Send + Unpin,
+    {
+        let mut whole = Vec::new();
+        while let Some(piece) = body.next().await {
+            let piece = piece?;
+            if whole.len() as u64 + piece.len() as u64 > max {
+                return Err(Error::too_large("bytes of a resource in this folder", max));
+            }
+            whole.extend_from_slice(&piece);
+        }
+        let name = path.last().ok_or_else(Error::not_found)?;
+        let facts = self.core().0.rules.of(target.kind)?.judge(name, Some(&whole))?;
+        let stream = futures_util::stream::iter([Ok(Bytes::from(whole))]);
+        Ok((self.receive(writer, options, target.others, stream).await?, facts))
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn put_in(
+        &self,
+        commit: &mut Commit,
+        path: &Path,
+        options: &PutOptions,
+        pre: &Precondition,
+        upload: &Arc<Upload>,
+        finished: &Finished,
+        judged: &Judged,
+    ) -> Res<Written> {
+        if options.make_parents {
+            self.make_parents(commit, path, options.raw)?;
+        }
+        let spot = spot(&*commit.txn, commit.keys, path)?;
+        self.judge(&*commit.txn, false).demand(pre, path, &spot, Want::File)?;
+        self.check_target(path, &spot, options)?;
+        let touch = if spot.file.is_some() { Touch::Content } else { Touch::Membership };
+        lock::check(commit, path, &spot, touch, &pre.lock_tokens)?;
+        let kind = commit.folder(spot.parent())?.kind;
+        if kind != judged.kind {
+            return fail(ErrorKind::Busy, "the folder changed its kind meanwhile; try again");
+        }
+        let facts = &judged.facts;
+        let content = upload.record(commit, finished.size, finished.digest.0, &finished.stored)?;
+        let file = File {
+            content,
+            size: finished.size,
+            digest: short_digest(&finished.digest.0),
+            media_type: clean_media_type(options.media_type.as_deref()).or_else(|| facts.media_type.clone()),
+            md5: finished.md5,
+            uid: facts.uid.clone(),
+        };
+        let entry = self.entry_for(commit, spot.file.as_ref(), file, options)?;
+        let key: EntryKey = spot.file_key();
+        commit.replace(spot.parent(), &key, Some(entry.clone()))?;
+        if self.handle().record().quota.is_some_and(|quota| commit.used().is_ok_and(|used| used > quota)) {
+            return fail(ErrorKind::OverQuota, "this would exceed the account's quota");
+        }
+        Ok(Written { node: node(&key, &entry, None, Vec::new()), created: spot.file.is_none() })
+    }
+
+    /// The new entry: an overwritten file keeps its identity, its birth and its properties.
+    fn entry_for(
+        &self,
+        commit: &mut Commit,
+        old: Option<&Entry>,
+        file: File,
+        options: &PutOptions,
+    ) -> Res<Entry> {
+        let modified = options.modified.unwrap_or(commit.now);
+        let Some(old) = old else { return Ok(new_file(commit, file, modified)) };
+        if let Some(properties) = old.properties {
+            commit.retain(properties)?;
+        }
+        Ok(Entry { seq: commit.seq, modified, what: What::File(file), ..old.clone() })
+    }
+
+    /// Makes the folders above `path` that are missing; they vanish again when empty.
+    pub(crate) fn make_parents(&self, commit: &mut Commit, path: &Path, raw: bool) -> Res<()> {
+        let mut folder = NodeId::ROOT;
+        for name in path.names().iter().take(path.depth().saturating_sub(1)) {
+            let key = EntryKey::folder(name);
+            folder = match commit.entry(folder, &key)? {
+                Some(entry) => entry.node,
+                None if !raw && commit.entry(folder, &EntryKey::file(name))?.is_some() => {
+                    return fail(ErrorKind::WrongKind, format!("{name} is a file, not a folder"));
+                }
+                None => {
+                    let entry = commit.create_folder(Kind::Plain, false);
+                    let id = entry.node;
+                    commit.replace(folder, &key, Some(entry))?;
+                    id
+                }
+            };
+        }
+        Ok(())
+    }
+}
+
+impl Core {
+    /// Free bytes of the watched disk beyond the reserve; `None` when no disk is watched.
+    pub(crate) fn free_bytes(&self) -> Option<u64> {
+        let disk = self.0.disk.as_ref()?;
+        let stat = rustix::fs::statvfs(disk).ok()?;
+        Some((stat.f_bavail * stat.f_frsize).saturating_sub(self.0.disk_reserve_bytes))
+    }
+}
+
+fn is_missing_parent(fault: &Fault) -> bool {
+    fault.0.detail == allod_model::Detail::MissingParent
+}
+
+fn check_length(size: u64, announced: Option<u64>, ended: bool) -> Result<()> {
+    let wrong = |what: &str| Err(Error::new(ErrorKind::InvalidContent, format!("the body is {what} than announced")));
+    match announced {
+        Some(length) if size > length => wrong("longer"),
+        Some(length) if ended && size < length => wrong("shorter"),
+        _ if size > FILE_BYTES_MAX => Err(Error::too_large("bytes of a file", FILE_BYTES_MAX)),
+        _ => Ok(()),
+    }
+}
+
+fn clean_media_type(given: Option<&str>) -> Option<String> {
+    let given = given?.trim();
+    let fits = !given.is_empty() && given.len() <= MEDIA_TYPE_BYTES_MAX && !given.chars().any(char::is_control);
+    fits.then(|| given.to_owned())
+}
+
+fn revoked() -> Error {
+    Error::new(ErrorKind::Unauthenticated, "the credential was revoked")
+}

@@ -1,0 +1,256 @@
+//! Stored records: postcard behind one version byte, so that an old shape stays readable when a new one comes.
+
+use allod_model::{
+    AccountId, ContentId, CredentialId, EntryKey, Error, ErrorKind, Etag, Grant, Kind, NodeId, Result, Seq,
+    Timestamp,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use allod_blobs::Placement;
+
+/// The shape that this code writes.
+const SHAPE: u8 = 1;
+
+/// Writes a record.
+pub fn encode<T: Serialize>(record: &T) -> Vec<u8> {
+    // Invariant: records are plain data without maps of unknown length, so postcard cannot refuse them.
+    postcard::to_extend(record, vec![SHAPE]).expect("plain data encodes")
+}
+
+/// Reads a record; `Corrupt` when it has another shape.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    match bytes.split_first() {
+        Some((&SHAPE, rest)) => postcard::from_bytes(rest)
+            .map_err(|e| Error::new(ErrorKind::Corrupt, format!("a stored record cannot be read: {e}"))),
+        Some((shape, _)) => Err(Error::new(
+            ErrorKind::Corrupt,
+            format!("a stored record has shape {shape}; this version of allod knows up to {SHAPE}"),
+        )),
+        None => Err(Error::new(ErrorKind::Corrupt, "a stored record is empty")),
+    }
+}
+
+/// An account.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Account {
+    pub id: AccountId,
+    pub name: String,
+    pub emails: Vec<String>,
+    /// Bytes; `None` for no limit.
+    pub quota: Option<u64>,
+    /// argon2id, PHC string; opens the web page only.
+    pub password: Option<String>,
+    pub created: Timestamp,
+    /// The account's key, sealed by the master key.
+    pub wrapped_key: Vec<u8>,
+}
+
+/// Counters of an account, rewritten with each commit.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct AccountState {
+    /// The last commit.
+    pub seq: Seq,
+    pub next_node: u64,
+    pub next_content: u64,
+    /// Changes up to here may be forgotten: older sync tokens are refused.
+    pub horizon: Seq,
+    /// History up to here was let go.
+    pub purged: Seq,
+    /// Locks that are stored, expired ones included.
+    pub locks: u64,
+    /// Time of the last commit; times of commits never go back.
+    pub time: Timestamp,
+}
+
+/// An app credential. Secrets are stored as keyed hashes, the S3 secret sealed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Credential {
+    pub id: CredentialId,
+    pub account: AccountId,
+    pub label: String,
+    pub grants: Vec<Grant>,
+    pub created: Timestamp,
+    pub expires: Option<Timestamp>,
+    pub password_hash: [u8; 32],
+    pub bearer_hash: [u8; 32],
+    pub access_key: String,
+    pub sealed_s3_secret: Vec<u8>,
+}
+
+/// When, whence and with what a credential was last used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastUse {
+    pub time: Timestamp,
+    pub protocol: String,
+    pub address: Option<String>,
+    pub client: Option<String>,
+}
+
+/// A name in a folder and what it stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    pub node: NodeId,
+    /// The commit that last changed this entry.
+    pub seq: Seq,
+    pub created: Timestamp,
+    pub modified: Timestamp,
+    /// Dead properties, kept as a content of their own so that history holds them too.
+    pub properties: Option<ContentId>,
+    pub what: What,
+}
+
+/// File or folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum What {
+    File(File),
+    Folder { kind: Kind, pinned: bool },
+}
+
+/// What an entry knows of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    pub content: ContentId,
+    pub size: u64,
+    /// Keyed digest of the content, shortened: the strong ETag.
+    pub digest: [u8; 16],
+    pub media_type: Option<String>,
+    /// Only when the bytes came by a gateway that takes it (S3).
+    pub md5: Option<[u8; 16]>,
+    /// The identity that must be unique in its folder, where the folder's kind has one.
+    pub uid: Option<String>,
+}
+
+impl Entry {
+    pub fn file(&self) -> Option<&File> {
+        match &self.what {
+            What::File(file) => Some(file),
+            What::Folder { .. } => None,
+        }
+    }
+
+    pub fn is_folder(&self) -> bool {
+        matches!(self.what, What::Folder { .. })
+    }
+
+    /// The contents that this entry holds a reference to.
+    pub fn contents(&self) -> impl Iterator<Item = ContentId> {
+        self.file().map(|f| f.content).into_iter().chain(self.properties)
+    }
+}
+
+impl File {
+    pub fn etag(&self) -> Etag {
+        Etag(hex(&self.digest))
+    }
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(DIGITS[usize::from(byte >> 4)] as char);
+        text.push(DIGITS[usize::from(byte & 15)] as char);
+    }
+    text
+}
+
+/// A folder's own row: where it stands, and the roll-up of what is below.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Folder {
+    pub parent: NodeId,
+    pub key: EntryKey,
+    /// Set while the folder is out of the tree, in history: the commit that removed it.
+    pub detached: Option<Seq>,
+    pub kind: Kind,
+    /// Asked for by name: stays when empty.
+    pub pinned: bool,
+    pub modified: Timestamp,
+    /// Last change among direct members.
+    pub token: Seq,
+    /// Highest change at any depth.
+    pub below: Seq,
+    /// Direct members.
+    pub members: u64,
+    /// Files at any depth.
+    pub documents: u64,
+    /// Bytes of files at any depth.
+    pub bytes: u64,
+}
+
+/// Where a file node stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    pub parent: NodeId,
+    pub key: EntryKey,
+    pub detached: Option<Seq>,
+}
+
+/// An immutable content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    pub size: u64,
+    pub digest: [u8; 32],
+    pub body: Body,
+}
+
+/// Where a content's bytes lie.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Body {
+    /// Here, sealed.
+    Inline(Vec<u8>),
+    /// In a few chunks: name and plain length.
+    Few(Vec<ChunkPart>),
+    /// In many chunks: so many pages in the table `G`.
+    Paged(u32),
+}
+
+/// One chunk in a content: its name and its length in plain bytes.
+pub type ChunkPart = ([u8; 32], u32);
+
+/// A stored chunk: how many contents hold it, and where it lies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chunk {
+    pub refs: u64,
+    pub placement: Placement,
+}
+
+/// One commit in the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitRecord {
+    pub time: Timestamp,
+    pub actor: Actor,
+    pub deltas: Vec<Delta>,
+}
+
+/// Who did it, and by which window.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// `None`: the operator or the server itself.
+    pub credential: Option<CredentialId>,
+    pub protocol: String,
+    pub address: Option<String>,
+}
+
+/// One entry that a commit changed. What it was before lies in the table `V` when `existed`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delta {
+    pub folder: NodeId,
+    pub key: EntryKey,
+    pub existed: bool,
+    pub exists: bool,
+}
+
+/// An event of the audit log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEvent {
+    pub time: Timestamp,
+    /// One of a closed list of words: `account-created`, `credential-created`, `credential-revoked`, `refused`,
+    /// `login-failed` …
+    pub event: String,
+    pub credential: Option<String>,
+    pub protocol: Option<String>,
+    pub address: Option<String>,
+    pub text: String,
+}

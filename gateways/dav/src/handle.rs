@@ -1,0 +1,199 @@
+//! From a request to its handler: who asks, for what place, by which method.
+
+use std::net::IpAddr;
+
+use allod_core::{Core, Door, Proof, Session, Want};
+use allod_kit::{Authorization, Peer, RequestBody, ResponseBody, empty_body, parse_authorization};
+use allod_model::{Error, NameRule, Path, Precondition, Protocol};
+use http::header::{ALLOW, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+
+use crate::condition::{Tagged, parse_precondition};
+use crate::error::{Answer, Doing, Failure};
+use crate::url::{Target, parse_reference, parse_target, place_url, tree_base};
+use crate::{get, lock, mkcol, propfind, proppatch, put, sync_collection, transfer, virtual_place};
+
+/// Every method there is, in one list for all places, so that nothing can be learnt from it without login.
+pub(crate) const ALLOWED: &str =
+    "OPTIONS, GET, HEAD, PUT, DELETE, MKCOL, COPY, MOVE, PROPFIND, PROPPATCH, LOCK, UNLOCK, REPORT";
+/// RFC 4918 §18, RFC 5689 §3.1.
+const COMPLIANCE: &str = "1, 2, 3, extended-mkcol";
+/// Longest `User-Agent` handed on, in bytes.
+const CLIENT_BYTES_MAX: usize = 256;
+
+/// A request to a place in the session's own tree.
+pub(crate) struct Call {
+    pub(crate) session: Session,
+    pub(crate) method: Method,
+    pub(crate) headers: HeaderMap,
+    /// The place.
+    pub(crate) path: Path,
+    /// The URL ended in a slash: a folder is meant.
+    pub(crate) slash: bool,
+    /// The URL of the account's root without the slash at its end.
+    pub(crate) base: String,
+    /// The names by which this server was addressed.
+    hosts: Vec<String>,
+}
+
+impl Call {
+    /// What the URL may name.
+    pub(crate) fn want(&self) -> Want {
+        if self.slash { Want::Folder } else { Want::Any }
+    }
+
+    /// One header as text; `None` when absent or not text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Translates core's failures for what this call does.
+    pub(crate) fn failing(&self, doing: Doing) -> impl Fn(Error) -> Failure {
+        let base = self.base.clone();
+        move |error| {
+            Failure::of(error, doing, |path| match Path::parse(path.as_bytes(), NameRule::Strict) {
+                Ok(path) => place_url(&base, &path, path.is_root()),
+                Err(_) => base.clone(),
+            })
+        }
+    }
+
+    /// The conditions of the request.
+    pub(crate) fn precondition(&self) -> Result<Precondition, Failure> {
+        Ok(parse_precondition(&self.headers, |tag| match self.reference(tag) {
+            Ok(Target::Tree { account, path, .. }) if account == self.session.account() => Tagged::Here(path),
+            _ => Tagged::Foreign,
+        })?)
+    }
+
+    /// A URL in a header.
+    pub(crate) fn reference(&self, reference: &[u8]) -> Result<Target, Failure> {
+        let hosts: Vec<&str> = self.hosts.iter().map(String::as_str).collect();
+        Ok(parse_reference(reference, &hosts)?)
+    }
+
+    /// The URL of a place.
+    pub(crate) fn url(&self, path: &Path, folder: bool) -> String {
+        place_url(&self.base, path, folder)
+    }
+}
+
+/// Answers a request of any kind.
+pub(crate) async fn handle(core: &Core, request: Request<RequestBody>, peer: Peer) -> Response<ResponseBody> {
+    let (head, body) = request.into_parts();
+    // Windows asks before it logs in, and takes anything but 200 for "no WebDAV here".
+    if head.method == Method::OPTIONS {
+        return options();
+    }
+    let answer = async {
+        let target = parse_target(head.uri.path().as_bytes())?;
+        let session = authenticate(core, &head.headers, peer.client).await?;
+        let revoked = session.clone();
+        tokio::select! {
+            biased;
+            answer = route(session, target, head, body) => answer,
+            () = revoked.revoked() => Err(Failure::unauthenticated()),
+        }
+    };
+    answer.await.unwrap_or_else(Failure::into_response)
+}
+
+/// RFC 4918 §10.1, §18. The body is empty and the same everywhere.
+fn options() -> Response<ResponseBody> {
+    let mut response = Response::new(empty_body());
+    let headers = response.headers_mut();
+    headers.insert("dav", HeaderValue::from_static(COMPLIANCE));
+    headers.insert(ALLOW, HeaderValue::from_static(ALLOWED));
+    headers.insert("ms-author-via", HeaderValue::from_static("DAV"));
+    headers.insert("accept-ranges", HeaderValue::from_static("bytes"));
+    response
+}
+
+async fn authenticate(core: &Core, headers: &HeaderMap, address: IpAddr) -> Result<Session, Failure> {
+    let proof = match parse_authorization(headers).ok_or_else(Failure::unauthenticated)? {
+        Authorization::Basic { username, password } => {
+            Proof::Password { username, password: password.into() }
+        }
+        Authorization::Bearer(token) => Proof::Bearer(token.into()),
+    };
+    let client = headers.get(USER_AGENT).map(|agent| {
+        let bytes = agent.as_bytes();
+        String::from_utf8_lossy(&bytes[..bytes.len().min(CLIENT_BYTES_MAX)]).into_owned()
+    });
+    let protocols = ["webdav", "caldav", "carddav"].map(Protocol::new).to_vec();
+    let door = Door { protocols, address: Some(address), client };
+    core.authenticate(proof, door).await.map_err(|error| Failure::of(error, Doing::Read, str::to_owned))
+}
+
+async fn route(session: Session, target: Target, head: http::request::Parts, body: RequestBody) -> Answer {
+    let method = head.method.as_str();
+    let (account, path, slash) = match target {
+        Target::Tree { account, path, slash } => (account, path, slash),
+        // What belongs to others is not there.
+        Target::Principal { account } if account != session.account() => return Err(Failure::not_found()),
+        Target::Root | Target::Trees | Target::Principals | Target::Principal { .. } => {
+            return virtual_place::handle(&session, &target, method, &head.headers, body).await;
+        }
+    };
+    if account != session.account() {
+        return Err(Failure::not_found());
+    }
+    // A `?` that a client forgot to encode would cut the name short: read on, but write nothing there.
+    if head.uri.query().is_some() && !matches!(method, "GET" | "HEAD" | "PROPFIND" | "REPORT") {
+        return Err(Failure::bad_request(
+            "a URL with a query names nothing that can be written; encode '?' as %3F",
+        ));
+    }
+    let base = tree_base(&session.account());
+    let hosts = hosts(&head.headers, &head.uri);
+    let call = Call { session, method: head.method, headers: head.headers, path, slash, base, hosts };
+    match call.method.as_str() {
+        "GET" | "HEAD" => get::handle(&call).await,
+        "PUT" => put::handle(&call, body).await,
+        "DELETE" => delete(&call).await,
+        "MKCOL" => mkcol::handle(&call, body).await,
+        "COPY" | "MOVE" => transfer::handle(&call).await,
+        "PROPFIND" => propfind::handle(&call, body).await,
+        "PROPPATCH" => proppatch::handle(&call, body).await,
+        "LOCK" => lock::lock(&call, body).await,
+        "UNLOCK" => lock::unlock(&call).await,
+        "REPORT" => sync_collection::handle(&call, body).await,
+        "POST" | "PATCH" => Err(Failure::method_not_allowed()),
+        // RFC 9110 §15.6.2.
+        _ => Err(Failure::new(StatusCode::NOT_IMPLEMENTED, "this method is not known here")),
+    }
+}
+
+/// All names of this server that the request mentions; proxies may have changed one of them.
+fn hosts(headers: &HeaderMap, uri: &Uri) -> Vec<String> {
+    let named =
+        [HOST.as_str(), "x-forwarded-host"].into_iter().filter_map(|name| headers.get(name)?.to_str().ok());
+    named.chain(uri.authority().map(|authority| authority.as_str())).map(str::to_owned).collect()
+}
+
+/// DELETE (RFC 4918 §9.6): all or nothing, whatever lies below.
+async fn delete(call: &Call) -> Answer {
+    // RFC 4918 §9.6.1: no Depth but infinity on a collection; a file has none.
+    let depth = call.header("depth").map(str::trim).unwrap_or("infinity");
+    if !depth.eq_ignore_ascii_case("infinity") && !(depth == "0" && !call.slash) {
+        return Err(Failure::bad_request("DELETE works with Depth: infinity only"));
+    }
+    let precondition = call.precondition()?;
+    call.session.remove(&call.path, call.want(), precondition).await.map_err(call.failing(Doing::Write))?;
+    Ok(empty(StatusCode::NO_CONTENT))
+}
+
+/// An answer without a body.
+pub(crate) fn empty(status: StatusCode) -> Response<ResponseBody> {
+    let mut response = Response::new(empty_body());
+    *response.status_mut() = status;
+    response
+}
+
+/// An answer whose body is XML.
+pub(crate) fn xml(status: StatusCode, body: ResponseBody) -> Response<ResponseBody> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/xml; charset=utf-8"));
+    response
+}

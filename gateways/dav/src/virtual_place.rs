@@ -1,0 +1,101 @@
+//! Places that are not in any tree: `/`, `/dav/`, `/principals/` and the principals.
+//!
+//! Clients find their way by them (RFC 5397), and Explorer insists on asking the parent of what it mounts.
+
+use allod_core::{Session, Want};
+use allod_kit::{RequestBody, full_body};
+use allod_model::Path;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::{HeaderMap, Response, StatusCode};
+
+use crate::error::{Answer, Doing, Failure};
+use crate::handle::xml;
+use crate::propfind::{self, Depth, MULTISTATUS_HEAD, MULTISTATUS_TAIL};
+use crate::props::{Subject, Writer};
+use crate::url::{DAV_PREFIX, PRINCIPALS_PREFIX, Target, principal_url, tree_base};
+
+/// Answers a request to one of these places.
+pub(crate) async fn handle(
+    session: &Session,
+    target: &Target,
+    method: &str,
+    headers: &HeaderMap,
+    body: RequestBody,
+) -> Answer {
+    match method {
+        "PROPFIND" => find(session, target, headers, body).await,
+        "GET" | "HEAD" => Ok(page(session)),
+        // RFC 3253 §3.6: none of the reports is supported here.
+        "REPORT" => Err(Failure::forbidden("supported-report")),
+        "PROPPATCH" | "LOCK" => Err(Failure::new(StatusCode::FORBIDDEN, "nothing can be changed here")),
+        _ => Err(Failure::method_not_allowed()),
+    }
+}
+
+async fn find(session: &Session, target: &Target, headers: &HeaderMap, body: RequestBody) -> Answer {
+    let (plan, depth, preference) = propfind::parse(headers, body).await?;
+    if depth == Depth::Infinity {
+        return Err(Failure::forbidden("propfind-finite-depth"));
+    }
+    let failing = |error| Failure::of(error, Doing::Read, str::to_owned);
+    let dead = plan.needs_dead();
+    let mut writer = propfind::writer(session, plan).await.map_err(failing)?;
+    let mut out = MULTISTATUS_HEAD.to_vec();
+    let own = principal_url(&session.account());
+    let (url, subject) = match target {
+        Target::Root => ("/", Subject::Place("allod")),
+        Target::Trees => (DAV_PREFIX, Subject::Place("dav")),
+        Target::Principals => (PRINCIPALS_PREFIX, Subject::Place("principals")),
+        Target::Principal { .. } | Target::Tree { .. } => (own.as_str(), Subject::Principal),
+    };
+    if depth == Depth::Zero || !preference.no_root {
+        writer.response(&mut out, url.as_bytes(), subject);
+    }
+    if depth == Depth::One {
+        members(session, target, &mut writer, &mut out, dead).await.map_err(failing)?;
+    }
+    out.extend_from_slice(MULTISTATUS_TAIL);
+    let mut response = xml(StatusCode::MULTI_STATUS, full_body(out));
+    preference.applied(&mut response);
+    Ok(response)
+}
+
+/// Only what is the session's own is listed.
+async fn members(
+    session: &Session,
+    target: &Target,
+    writer: &mut Writer,
+    out: &mut Vec<u8>,
+    dead: bool,
+) -> Result<(), allod_model::Error> {
+    match target {
+        Target::Root => {
+            writer.response(out, DAV_PREFIX.as_bytes(), Subject::Place("dav"));
+            writer.response(out, PRINCIPALS_PREFIX.as_bytes(), Subject::Place("principals"));
+        }
+        Target::Trees => {
+            let root = session.stat(&Path::root(), Want::Folder, dead).await?;
+            let url = tree_base(&session.account()) + "/";
+            writer.response(out, url.as_bytes(), Subject::Node(&root, &[]));
+        }
+        Target::Principals => {
+            let url = principal_url(&session.account());
+            writer.response(out, url.as_bytes(), Subject::Principal);
+        }
+        Target::Principal { .. } | Target::Tree { .. } => {}
+    }
+    Ok(())
+}
+
+/// A page for people that points to the account's tree.
+fn page(session: &Session) -> Response<allod_kit::ResponseBody> {
+    // **Invariant:** a percent-encoded URL needs no escaping in HTML.
+    let url = tree_base(&session.account()) + "/";
+    let mut response =
+        Response::new(full_body(format!("<!DOCTYPE html><title>allod</title><a href=\"{url}\">{url}</a>\n")));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert("content-security-policy", HeaderValue::from_static(crate::index_page::POLICY));
+    response
+}
