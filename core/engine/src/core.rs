@@ -115,6 +115,11 @@ impl Core {
         self.0.store.view().is_ok() && self.0.blobs.health().await.is_ok()
     }
 
+    /// Whether the metadata can be read; cheap, for probes.
+    pub fn is_readable(&self) -> bool {
+        self.0.store.view().is_ok()
+    }
+
     /// Writes what is still in memory (last uses, audit events) and closes the store. Commits that were
     /// acknowledged are durable already.
     pub async fn close(&self) -> Result<()> {
@@ -211,5 +216,39 @@ pub(crate) async fn blocking<T: Send + 'static>(
             tracing::error!(%panic, "an operation failed unexpectedly");
             Err(Error::new(ErrorKind::Unavailable, "the operation failed unexpectedly; see the server's log"))
         }
+    }
+}
+
+/// How much a store holds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sizes {
+    /// The metadata engine's name.
+    pub engine: &'static str,
+    /// Bytes of metadata on disk.
+    pub metadata_bytes: u64,
+    /// Bytes of content in the blob store, history included.
+    pub blob_bytes: u64,
+    /// Free bytes of the disk beyond the reserve.
+    pub disk_free_bytes: Option<u64>,
+}
+
+impl Core {
+    /// The time by the store's clock.
+    pub fn now(&self) -> allod_model::Timestamp {
+        self.0.env.now()
+    }
+
+    /// How much is stored. Lists the blob store: for the operator, not for each request.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn sizes(&self) -> Result<Sizes> {
+        let totals = self.0.blobs.totals().await.map_err(Fault::from)?;
+        Ok(Sizes {
+            engine: self.0.store.engine_name(),
+            metadata_bytes: self.0.store.disk_bytes().map_err(Fault::from)?,
+            blob_bytes: totals.object_bytes + totals.pack_bytes,
+            disk_free_bytes: self.free_bytes(),
+        })
     }
 }

@@ -61,7 +61,7 @@ mod transfer;
 mod watch;
 mod write;
 
-pub use crate::core::{Core, Options};
+pub use crate::core::{Core, Options, Sizes};
 pub use account::ACCOUNT_NAME_BYTES_MAX;
 pub use allod_model as model;
 pub use check::{CheckReport, Progress};

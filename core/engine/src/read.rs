@@ -203,7 +203,8 @@ impl Session {
     }
 
     /// What changed among the direct members of `folder` since `since` (`None`: everything there is now), oldest
-    /// change first. A commit is never cut in two, so a page can be a little longer than `limit`.
+    /// change first. A commit is never cut in two, so a page that begins with a commit of many changes can be longer
+    /// than `limit`.
     ///
     /// # Errors
     /// `HorizonPassed` when the token is too old or was never given out; `NotFound`; `WrongKind`.
@@ -268,9 +269,15 @@ impl Session {
         let end = KeyRange::prefix(&prefix);
         let range = KeyRange::new(std::ops::Bound::Included(&start), end.to());
         let (mut found, mut more): (Vec<(Seq, EntryKey, Sight)>, bool) = (Vec::new(), false);
+        // How many of `found` belong to commits that are known to be whole.
+        let mut complete = 0;
         view.each(&range, prefix.len(), |tail, value| {
             let seq = Seq(crate::keys::number_at(tail).unwrap_or(0));
-            if found.len() >= limit && found.last().is_some_and(|(last, _, _)| *last != seq) {
+            let next_commit = found.last().is_some_and(|(last, _, _)| *last != seq);
+            if next_commit {
+                complete = found.len();
+            }
+            if found.len() > limit && complete > 0 || found.len() == limit && next_commit {
                 more = true;
                 return Ok(ControlFlow::Break(()));
             }
@@ -283,6 +290,10 @@ impl Session {
             }
             Ok(ControlFlow::Continue(()))
         })?;
+        if found.len() > limit && complete > 0 {
+            more = true;
+            found.truncate(complete);
+        }
         Ok((found, more))
     }
 

@@ -55,7 +55,7 @@ pub(crate) struct Failure {
     /// For people.
     message: String,
     /// The current entity tag, for 304.
-    pub(crate) etag: Option<HeaderValue>,
+    pub(crate) etag: Option<Box<HeaderValue>>,
 }
 
 impl Failure {
@@ -194,7 +194,7 @@ impl Failure {
             headers.insert(RETRY_AFTER, HeaderValue::from(secs));
         }
         if let Some(etag) = self.etag {
-            headers.insert(ETAG, etag);
+            headers.insert(ETAG, *etag);
         }
         response
     }

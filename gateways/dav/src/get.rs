@@ -81,7 +81,7 @@ async fn refused(call: &Call, error: Error, precondition: &Precondition) -> Fail
     let mut failure = call.failing(Doing::Read)(error);
     if failure.status == StatusCode::NOT_MODIFIED && precondition.if_none_match.is_some() {
         let node = call.session.stat(&call.path, Want::File, false).await.ok();
-        failure.etag = node.and_then(|node| etag_header(&node));
+        failure.etag = node.and_then(|node| etag_header(&node)).map(Box::new);
     }
     failure
 }

@@ -10,6 +10,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 
 use crate::condition::{Tagged, parse_precondition};
 use crate::error::{Answer, Doing, Failure};
+use crate::propfind::{Depth, parse_depth};
 use crate::url::{Target, parse_reference, parse_target, place_url, tree_base};
 use crate::{get, lock, mkcol, propfind, proppatch, put, sync_collection, transfer, virtual_place};
 
@@ -173,10 +174,13 @@ fn hosts(headers: &HeaderMap, uri: &Uri) -> Vec<String> {
 
 /// DELETE (RFC 4918 §9.6): all or nothing, whatever lies below.
 async fn delete(call: &Call) -> Answer {
-    // RFC 4918 §9.6.1: no Depth but infinity on a collection; a file has none.
-    let depth = call.header("depth").map(str::trim).unwrap_or("infinity");
-    if !depth.eq_ignore_ascii_case("infinity") && !(depth == "0" && !call.slash) {
-        return Err(Failure::bad_request("DELETE works with Depth: infinity only"));
+    // RFC 4918 §9.6.1: no Depth but infinity on a collection. On a file, 0 says the same.
+    match parse_depth(&call.headers, Depth::Infinity)? {
+        Depth::Infinity => {}
+        Depth::Zero if !call.slash => {}
+        Depth::Zero | Depth::One => {
+            return Err(Failure::bad_request("DELETE works with Depth: infinity only"));
+        }
     }
     let precondition = call.precondition()?;
     call.session.remove(&call.path, call.want(), precondition).await.map_err(call.failing(Doing::Write))?;

@@ -26,6 +26,7 @@ mod handle;
 mod index_page;
 mod lock;
 mod mkcol;
+mod plan;
 mod propfind;
 mod proppatch;
 mod props;

@@ -9,7 +9,7 @@ use http_body::Body;
 use crate::body::read_xml;
 use crate::error::{Answer, Doing, Failure};
 use crate::handle::{Call, empty, xml};
-use crate::props::{Live, PROPERTIES_MAX, empty_element};
+use crate::plan::{Live, PROPERTIES_MAX, empty_element};
 use crate::xml::{Document, Element};
 
 /// Answers MKCOL on a place in the tree.

@@ -14,7 +14,8 @@ use http::{HeaderMap, Response, StatusCode};
 use crate::body::read_xml;
 use crate::error::{Answer, Doing, Failure};
 use crate::handle::{Call, xml};
-use crate::props::{Live, Plan, Subject, Writer, held};
+use crate::plan::{Live, Plan};
+use crate::props::{Subject, Writer, held};
 use crate::quirks::quirk_windows_small_rows;
 use crate::xml::Document;
 

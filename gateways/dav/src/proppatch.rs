@@ -9,7 +9,7 @@ use crate::body::read_xml;
 use crate::date::{parse_http_date, parse_iso_date};
 use crate::error::{Answer, Doing, Failure};
 use crate::handle::{Call, xml};
-use crate::props::{Live, PROPERTIES_MAX, empty_element};
+use crate::plan::{Live, PROPERTIES_MAX, empty_element};
 use crate::quirks::{quirk_rclone_lastmodified, quirk_windows_times};
 use crate::xml::Element;
 

@@ -1,4 +1,4 @@
-//! Properties: which there are, and how they are written.
+//! How properties are written.
 //!
 //! What a request asks for becomes a [`Plan`] once; then each member of a folder is written straight into a buffer,
 //! without an allocation of its own.
@@ -7,177 +7,10 @@ use allod_core::{Lock, Node, Property};
 use allod_model::{NodeId, Path, Rights, Seq, Timestamp};
 
 use crate::date::{write_http_date, write_iso_date};
-use crate::escape::{escape_into, escaped};
+use crate::escape::escape_into;
+use crate::plan::{Ask, Live, Plan, empty_element};
 use crate::url::encode_segment;
-use crate::xml::{DAV, Element};
-
-/// Most properties that one request may name.
-pub const PROPERTIES_MAX: usize = 1000;
-
-/// The properties that the server computes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Live {
-    /// RFC 4918 §15.1.
-    CreationDate,
-    /// RFC 4918 §15.2; a dead one, once set, takes its place.
-    DisplayName,
-    /// RFC 4918 §15.4.
-    ContentLength,
-    /// RFC 4918 §15.5.
-    ContentType,
-    /// RFC 4918 §15.6; files only.
-    Etag,
-    /// RFC 4918 §15.7.
-    LastModified,
-    /// RFC 4918 §15.8.
-    LockDiscovery,
-    /// RFC 4918 §15.9.
-    ResourceType,
-    /// RFC 4918 §15.10.
-    SupportedLock,
-    /// RFC 4331 §3.
-    QuotaAvailable,
-    /// RFC 4331 §4.
-    QuotaUsed,
-    /// RFC 6578 §4.
-    SyncToken,
-    /// RFC 3253 §3.1.5.
-    SupportedReportSet,
-    /// RFC 5397 §3.
-    CurrentUserPrincipal,
-    /// RFC 3744 §5.5.
-    CurrentUserPrivilegeSet,
-    /// RFC 3744 §5.1.
-    Owner,
-    /// RFC 3744 §4.2; principals only.
-    PrincipalUrl,
-    /// RFC 3744 §5.8.
-    PrincipalCollectionSet,
-}
-
-/// All of them with their names in `DAV:`. The first nine are what RFC 4918 §9.1 has `allprop` return.
-pub(crate) const LIVE: [(Live, &str); 18] = [
-    (Live::CreationDate, "creationdate"),
-    (Live::DisplayName, "displayname"),
-    (Live::ContentLength, "getcontentlength"),
-    (Live::ContentType, "getcontenttype"),
-    (Live::Etag, "getetag"),
-    (Live::LastModified, "getlastmodified"),
-    (Live::LockDiscovery, "lockdiscovery"),
-    (Live::ResourceType, "resourcetype"),
-    (Live::SupportedLock, "supportedlock"),
-    (Live::QuotaAvailable, "quota-available-bytes"),
-    (Live::QuotaUsed, "quota-used-bytes"),
-    (Live::SyncToken, "sync-token"),
-    (Live::SupportedReportSet, "supported-report-set"),
-    (Live::CurrentUserPrincipal, "current-user-principal"),
-    (Live::CurrentUserPrivilegeSet, "current-user-privilege-set"),
-    (Live::Owner, "owner"),
-    (Live::PrincipalUrl, "principal-URL"),
-    (Live::PrincipalCollectionSet, "principal-collection-set"),
-];
-/// RFC 4331 §2 and RFC 6578 §4 want their properties left out of `allprop`.
-const ALLPROP: usize = 9;
-
-impl Live {
-    /// The property of that name.
-    pub(crate) fn named(namespace: &str, name: &str) -> Option<Live> {
-        if namespace != DAV {
-            return None;
-        }
-        LIVE.iter().find(|(_, n)| *n == name).map(|(live, _)| *live)
-    }
-
-    fn tag(self) -> &'static str {
-        // **Invariant:** LIVE lists every variant, in the order of their declaration.
-        LIVE[self as usize].1
-    }
-}
-
-/// One property that a request names.
-#[derive(Clone, PartialEq, Eq, Debug)]
-enum Ask {
-    Live(Live),
-    /// Namespace, name, and the empty element that says "not here".
-    Dead(String, String, String),
-}
-
-/// What a request wants to know of each resource.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Plan {
-    asked: Vec<Ask>,
-    /// All dead properties too.
-    all_dead: bool,
-    /// Names only.
-    names_only: bool,
-    /// RFC 8144 §2.1: leave out what is not there.
-    pub(crate) minimal: bool,
-}
-
-impl Plan {
-    /// `allprop` with what `include` names beside.
-    pub(crate) fn all() -> Plan {
-        let asked = LIVE[..ALLPROP].iter().map(|(live, _)| Ask::Live(*live)).collect();
-        Plan { asked, all_dead: true, names_only: false, minimal: false }
-    }
-
-    /// `propname`.
-    pub(crate) fn names() -> Plan {
-        let asked = LIVE.iter().map(|(live, _)| Ask::Live(*live)).collect();
-        Plan { asked, all_dead: true, names_only: true, minimal: true }
-    }
-
-    /// Exactly what a `prop` element names; `None` when it names too many.
-    pub(crate) fn only(prop: Element<'_>) -> Option<Plan> {
-        Plan { asked: Vec::new(), all_dead: false, names_only: false, minimal: false }.with(prop)
-    }
-
-    /// What an element's children name, beside what is asked already.
-    pub(crate) fn with(mut self, prop: Element<'_>) -> Option<Plan> {
-        for property in prop.children() {
-            let (namespace, name) = (property.namespace(), property.name());
-            let ask = match Live::named(namespace, name) {
-                Some(live) => Ask::Live(live),
-                None => Ask::Dead(namespace.to_owned(), name.to_owned(), empty_element(namespace, name)),
-            };
-            if self.asked.contains(&ask) {
-                continue;
-            }
-            if self.asked.len() == PROPERTIES_MAX {
-                return None;
-            }
-            self.asked.push(ask);
-        }
-        Some(self)
-    }
-
-    /// Without a live property.
-    pub(crate) fn without(mut self, live: Live) -> Plan {
-        self.asked.retain(|ask| *ask != Ask::Live(live));
-        self
-    }
-
-    /// Whether dead properties must be fetched.
-    pub(crate) fn needs_dead(&self) -> bool {
-        let dead = |ask: &Ask| matches!(ask, Ask::Dead(..) | Ask::Live(Live::DisplayName));
-        self.all_dead || self.asked.iter().any(dead)
-    }
-
-    /// Whether a live property is asked for.
-    pub(crate) fn asks(&self, live: Live) -> bool {
-        !self.names_only && self.asked.contains(&Ask::Live(live))
-    }
-}
-
-/// A property's empty element: what stands for it where its value does not matter.
-pub(crate) fn empty_element(namespace: &str, name: &str) -> String {
-    match namespace {
-        DAV => format!("<D:{name}/>"),
-        // RFC 4918 §9.2 with Namespaces in XML §6.2: no namespace is no prefix.
-        "" => format!("<{name} xmlns=\"\"/>"),
-        other => format!("<x:{name} xmlns:x=\"{}\"/>", escaped(other)),
-    }
-}
+use crate::xml::DAV;
 
 /// What is written about: a file or folder, or a place that no account owns.
 #[derive(Clone, Copy)]
@@ -263,7 +96,7 @@ impl Writer {
                 Ask::Live(live) => self.live(out, *live, subject),
                 Ask::Dead(namespace, name, _) => write_dead(out, subject, namespace, name),
             };
-            if !found {
+            if !found && index >= self.plan.unnamed {
                 missing.push(index);
             }
         }
@@ -519,4 +352,118 @@ pub(crate) fn held(locks: &[Lock], place: &Path, is_folder: bool) -> Vec<Held> {
         .filter(|lock| lock.root == *place || (lock.deep && place.starts_with(&lock.root)))
         .map(|lock| Held { lock: lock.clone(), on_folder: is_folder || lock.root != *place })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use allod_core::FolderFacts;
+    use allod_model::{Etag, Kind, Name, NameRule};
+
+    use super::*;
+    use crate::xml::Document;
+
+    fn node(name: &str) -> Node {
+        Node {
+            id: NodeId(7),
+            name: Name::new(name.as_bytes(), NameRule::Strict).unwrap(),
+            folder: None,
+            size: 42,
+            etag: Etag("abc".to_owned()),
+            media_type: None,
+            created: Timestamp::from_secs(0),
+            modified: Timestamp::from_secs(784_111_777),
+            seq: Seq(3),
+            properties: vec![Property {
+                namespace: "urn:a".to_owned(),
+                name: "p".to_owned(),
+                xml: "<p xmlns=\"urn:a\">v</p>".to_owned(),
+            }],
+            rights: Some(Rights::Write),
+        }
+    }
+
+    fn folder(name: &str) -> Node {
+        let facts = FolderFacts { kind: Kind::Plain, token: Seq(9), below: Seq(9), documents: 0 };
+        Node { folder: Some(facts), ..node(name) }
+    }
+
+    fn written(plan: Plan, node: &Node) -> String {
+        let mut out = Vec::new();
+        Writer::new(plan, "alice", Timestamp::from_secs(0)).member(&mut out, b"/dav/alice/", node, &[]);
+        let text = String::from_utf8(out).unwrap();
+        Document::parse(format!("<D:r xmlns:D=\"DAV:\">{text}</D:r>").as_bytes()).expect(&text);
+        text
+    }
+
+    fn only(inside: &str) -> Plan {
+        let xml = format!("<prop xmlns='DAV:'>{inside}</prop>");
+        Plan::only(Document::parse(xml.as_bytes()).unwrap().root()).unwrap()
+    }
+
+    #[test]
+    fn quirk_thunderbird_first_propstat() {
+        let text = written(only("<x xmlns='urn:x'/><getetag/>"), &node("a"));
+        assert_eq!(
+            text,
+            "<D:response><D:href>/dav/alice/a</D:href><D:propstat><D:prop><D:getetag>\"abc\"</D:getetag></D:prop>\
+             <D:status>HTTP/1.1 200 OK</D:status></D:propstat><D:propstat><D:prop><x:x xmlns:x=\"urn:x\"/></D:prop>\
+             <D:status>HTTP/1.1 404 Not Found</D:status></D:propstat></D:response>\n"
+        );
+    }
+
+    #[test]
+    fn everything_and_nothing_missed() {
+        let text = written(Plan::all(), &folder("a"));
+        assert!(
+            text.contains("<D:href>/dav/alice/a/</D:href>") && text.contains("<D:collection/>"),
+            "{text}"
+        );
+        assert!(text.contains("<p xmlns=\"urn:a\">v</p>") && !text.contains("404"), "{text}");
+        let names = written(Plan::names(), &node("a"));
+        assert!(names.contains("<D:getetag/>") && names.contains("<x:p xmlns:x=\"urn:a\"/>"), "{names}");
+        assert!(!names.contains("404") && !names.contains("sync-token"), "{names}");
+    }
+
+    #[test]
+    fn nothing_found() {
+        let text = written(only("<sync-token/>"), &node("a"));
+        assert!(!text.contains("200 OK") && text.contains("404 Not Found"), "{text}");
+        let minimal = Plan { minimal: true, ..only("<sync-token/>") };
+        let text = written(minimal, &node("a"));
+        assert!(
+            text.contains("<D:prop></D:prop><D:status>HTTP/1.1 200 OK") && !text.contains("404"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn names_cannot_break_the_xml() {
+        let text = written(only("<displayname/>"), &node("a\u{1}<&>\u{FFFF}%"));
+        assert!(text.contains("<D:displayname>a&lt;&amp;&gt;%</D:displayname>"), "{text}");
+        assert!(text.contains("/dav/alice/a%01%3C%26%3E%EF%BF%BF%25<"), "{text}");
+    }
+
+    #[test]
+    fn a_display_name_that_was_set_takes_the_place_of_the_name() {
+        let mut node = node("a");
+        let xml = "<D:displayname xmlns:D=\"DAV:\">Hi</D:displayname>".to_owned();
+        node.properties = vec![Property { namespace: DAV.to_owned(), name: "displayname".to_owned(), xml }];
+        for plan in [only("<displayname/>"), Plan::all()] {
+            assert_eq!(written(plan, &node).matches("displayname").count(), 2, "once, with its end");
+        }
+    }
+
+    #[test]
+    fn privileges_follow_rights() {
+        let text = |rights| written(only("<current-user-privilege-set/>"), &Node { rights, ..node("a") });
+        assert!(text(Some(Rights::Write)).contains("<D:write/>"));
+        assert!(
+            text(Some(Rights::Append)).contains("<D:bind/>")
+                && !text(Some(Rights::Append)).contains("<D:write")
+        );
+        assert!(
+            text(Some(Rights::Read)).contains("<D:read/>") && !text(Some(Rights::Read)).contains("<D:bind/>")
+        );
+        assert!(!text(None).contains("<D:read/>"));
+    }
 }

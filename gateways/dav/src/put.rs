@@ -1,6 +1,7 @@
 //! PUT (RFC 9110 §9.3.4, RFC 4918 §9.7): a stream into a file.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::task::{Poll, ready};
 
 use allod_core::PutOptions;
 use allod_kit::RequestBody;
@@ -10,7 +11,6 @@ use futures_util::{Stream, StreamExt};
 use http::StatusCode;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue};
 use http_body_util::BodyDataStream;
-use std::sync::OnceLock;
 
 use crate::body::broken;
 use crate::error::{Answer, Doing, Failure};
@@ -45,7 +45,7 @@ pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
         ..PutOptions::default()
     };
     let failure: Arc<OnceLock<Failure>> = Arc::default();
-    let pieces = pieces(body, failure.clone());
+    let pieces = pieces(body, options.length, failure.clone());
     let written = call.session.put(&call.path, options, precondition, pieces).await;
     let written = written.map_err(|error| {
         // What broke the body explains more than what core makes of it.
@@ -80,15 +80,29 @@ fn announced_length(call: &Call) -> Result<Option<u64>, Failure> {
     }
 }
 
-/// The body's bytes. A body that breaks ends in an `Err`, so that nothing is stored; why is left in `failure`.
+/// The body's bytes. A body that breaks, or ends before its announced length, ends in an `Err`, so that nothing is
+/// stored; why is left in `failure`.
 fn pieces(
     body: RequestBody,
+    announced: Option<u64>,
     failure: Arc<OnceLock<Failure>>,
 ) -> impl Stream<Item = Result<Bytes>> + Send + Unpin {
-    BodyDataStream::new(body).map(move |piece| {
-        piece.map_err(|error| {
-            let _ = failure.set(broken(&error));
-            Error::new(ErrorKind::InvalidContent, "the body did not arrive whole")
-        })
+    let mut received = 0;
+    let mut stream = BodyDataStream::new(body);
+    futures_util::stream::poll_fn(move |context| {
+        let cause = match ready!(stream.poll_next_unpin(context)) {
+            Some(Ok(piece)) => {
+                received += piece.len() as u64;
+                return Poll::Ready(Some(Ok(piece)));
+            }
+            Some(Err(error)) => broken(&error),
+            None if announced.is_some_and(|length| received < length) => {
+                Failure::bad_request("the body is shorter than announced")
+            }
+            None => return Poll::Ready(None),
+        };
+        received = u64::MAX;
+        let _ = failure.set(cause);
+        Poll::Ready(Some(Err(Error::new(ErrorKind::InvalidContent, "the body did not arrive whole"))))
     })
 }

@@ -13,8 +13,9 @@ use http::StatusCode;
 use crate::body::read_xml;
 use crate::error::{Answer, Doing, Failure};
 use crate::handle::{Call, xml};
+use crate::plan::Plan;
 use crate::propfind::{self, Depth, MULTISTATUS_HEAD, MULTISTATUS_TAIL, parse_depth, parse_prefer};
-use crate::props::{Plan, Writer, parse_sync_token, write_sync_token};
+use crate::props::{Writer, parse_sync_token, write_sync_token};
 use crate::url::encode_segment;
 use crate::xml::Element;
 
@@ -67,7 +68,7 @@ pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
     };
     let first = sync.fetch().await.map_err(&failing)?;
     if query.limit.is_some_and(|limit| first.changes.len() as u64 > limit) {
-        // RFC 6578 §3.7: changes of one commit cannot be parted.
+        // RFC 6578 §3.7: not even the first commit fits.
         let failure = Failure::new(StatusCode::INSUFFICIENT_STORAGE, "");
         return Err(failure.element("number-of-matches-within-limits"));
     }
@@ -124,10 +125,19 @@ struct Sync {
 }
 
 impl Sync {
+    /// The next page. Changes of one commit are not parted, so a page can come out longer than the client's limit;
+    /// then a shorter one is tried.
     async fn fetch(&self) -> Result<Changes, Error> {
-        let page = self.limit.map_or(PAGE_CHANGES, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let limit = self.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         let dead = self.writer.plan.needs_dead();
-        self.session.changes(&self.folder, self.since, page.min(PAGE_CHANGES), dead).await
+        let mut size = limit.min(PAGE_CHANGES);
+        loop {
+            let page = self.session.changes(&self.folder, self.since, size, dead).await?;
+            if page.changes.len() <= limit || size <= 1 {
+                return Ok(page);
+            }
+            size /= 2;
+        }
     }
 
     /// Appends a page, and the end if it is the last; whether more is to be fetched.

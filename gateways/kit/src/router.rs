@@ -29,13 +29,15 @@ impl HttpRouter {
 
     /// Answers one request.
     pub async fn handle(&self, request: Request<RequestBody>, peer: Peer) -> Response<ResponseBody> {
-        if let Some(gateway) = self.find(&request) {
-            return gateway.handle(request, peer).await;
-        }
+        // Before the mounts, so that a gateway on `/` does not hide them.
         match request.uri().path() {
-            "/healthz" => probe(request.method(), true),
-            "/readyz" => probe(request.method(), (self.ready)()),
-            _ => text(StatusCode::NOT_FOUND, "not found\n"),
+            "/healthz" => return probe(request.method(), true),
+            "/readyz" => return probe(request.method(), (self.ready)()),
+            _ => {}
+        }
+        match self.find(&request) {
+            Some(gateway) => gateway.handle(request, peer).await,
+            None => text(StatusCode::NOT_FOUND, "not found\n"),
         }
     }
 

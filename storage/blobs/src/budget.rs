@@ -136,3 +136,6 @@ impl Drop for Buf {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -112,3 +112,6 @@ impl Cutter {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -208,3 +208,6 @@ fn small_nonce(nonce_key: &[u8; 32], context: &[u8], plain: &[u8]) -> [u8; NONCE
     hasher.finalize_xof().fill(&mut nonce);
     nonce
 }
+
+#[cfg(test)]
+mod tests;

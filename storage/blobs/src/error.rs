@@ -77,15 +77,16 @@ impl Error {
         Error::new(kind_of_io(&error), what).caused_by(error)
     }
 
-    /// A failure of an object store. Local back-ends bury their `io::Error` in the chain of causes.
+    /// A failure of an object store.
     pub(crate) fn store(what: impl Into<String>, error: object_store::Error) -> Error {
         use object_store::Error as Store;
         let kind = match &error {
             Store::NotFound { .. } => ErrorKind::NotFound,
             Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => ErrorKind::Denied,
-            other => find_io(other).map_or(ErrorKind::Unavailable, kind_of_io),
+            other => kind_of_answer(&other.to_string())
+                .or_else(|| find_io(other).map(kind_of_io))
+                .unwrap_or(ErrorKind::Unavailable),
         };
-        // A bucket that the credentials cannot see is told by its status only in the text.
         Error::new(kind, what).caused_by(error)
     }
 
@@ -106,6 +107,18 @@ fn kind_of_io(error: &io::Error) -> ErrorKind {
     }
 }
 
+/// What the status of a refused listing means. `object_store` sorts the failures of all requests by status except
+/// those of listings, and tells their status in the text only.
+fn kind_of_answer(text: &str) -> Option<ErrorKind> {
+    let (_, status) = text.split_once("non-2xx status code: ")?;
+    match status.get(..3)? {
+        "401" | "403" => Some(ErrorKind::Denied),
+        "404" => Some(ErrorKind::NotFound),
+        _ => None,
+    }
+}
+
+/// The `io::Error` that an error hangs on.
 fn find_io<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a io::Error> {
     let mut next = Some(error);
     while let Some(current) = next {
@@ -126,9 +139,15 @@ impl fmt::Display for Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}: {}", self.kind, self.message)?;
+        let mut said = String::new();
         let mut next = std::error::Error::source(self);
         while let Some(cause) = next {
-            write!(f, ": {cause}")?;
+            let text = cause.to_string();
+            // Many errors repeat their cause in their own text.
+            if !said.contains(&text) {
+                write!(f, ": {text}")?;
+                said = text;
+            }
             next = cause.source();
         }
         Ok(())
@@ -140,3 +159,6 @@ impl std::error::Error for Error {
         self.source.as_ref().map(|source| source.as_ref() as _)
     }
 }
+
+#[cfg(test)]
+mod tests;

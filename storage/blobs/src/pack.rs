@@ -24,9 +24,9 @@ use std::{
 
 pub(crate) use append::Appender;
 pub use scan::PackRecord;
-pub(crate) use scan::{Tail, scan};
+pub(crate) use scan::{Condition, scan};
 
-use crate::{ChunkName, Error, Placement, Result, budget::Buf};
+use crate::{ChunkName, Error, Result, budget::Buf};
 
 /// A pack that reaches this length is sealed: nothing is appended to it any more.
 pub(crate) const PACK_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -203,8 +203,4 @@ fn read_exact_at(file: &File, mut bytes: &mut [u8], mut offset: u64) -> io::Resu
         offset += read as u64;
     }
     Ok(())
-}
-
-fn placement(pack: u64, offset: u64, len: u32) -> Placement {
-    Placement::Pack { pack, offset, len }
 }

@@ -420,3 +420,6 @@ impl Job {
         Ok((placement, true))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
+use std::time::Instant;
 
 use crate::durable::Promise;
-use crate::queue::Queued;
+use crate::queue::{Former, Queued};
 use crate::shard::Shard;
 use crate::store::Shared;
 use crate::txn::Hook;
@@ -15,10 +16,13 @@ use crate::{Batch, Error, ErrorKind};
 /// Commits until the queue is closed and empty, then closes the engine.
 pub(crate) fn run(shared: &Shared) -> Result<(), Error> {
     let ended = catch_unwind(AssertUnwindSafe(|| {
-        while let Some(group) = shared.queue.take_group() {
+        let mut former = Former::default();
+        while let Some(group) = shared.queue.take_group(former) {
             let bytes = group.iter().map(|queued| queued.cost_bytes).sum();
+            let (batches, start) = (group.len(), Instant::now());
             commit(shared, group);
             shared.queue.release(bytes);
+            former = Former { batches, took: start.elapsed() };
         }
     }));
     shared.queue.abandon();

@@ -3,6 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -19,6 +20,9 @@ pub const GROUP_BATCHES_MAX: usize = 1024;
 
 /// Bytes that one group takes at most, unless its first batch alone is larger.
 pub const GROUP_BYTES_MAX: usize = 16 << 20;
+
+/// How long the next group may gather at most, in microseconds; see [`Queue::take_group`].
+const GATHER_US_MAX: u64 = 150;
 
 /// What a queued batch costs in memory beyond its keys and values, roughly, in bytes.
 const BATCH_COST_BYTES: usize = 256;
@@ -47,6 +51,14 @@ struct State {
     bytes: usize,
     last_generation: u64,
     closed: bool,
+}
+
+/// The group before.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Former {
+    pub(crate) batches: usize,
+    /// How long its commit took.
+    pub(crate) took: Duration,
 }
 
 /// How an attempt to queue a batch ended.
@@ -97,13 +109,27 @@ impl Queue {
 
     /// Waits for something to commit and takes as much as one group may have, in order. `None`
     /// when the queue is closed and empty.
-    pub(crate) fn take_group(&self) -> Option<Vec<Queued>> {
+    ///
+    /// Writers that wait for their commit come back one by one when a group is done, and the first
+    /// would be committed alone while the others miss the group. So after a group of several the
+    /// next one gathers until as many are there, for a fraction of what a commit takes. A single
+    /// writer is never delayed.
+    pub(crate) fn take_group(&self, former: Former) -> Option<Vec<Queued>> {
         let mut state = self.state.lock();
         while state.waiting.is_empty() {
             if state.closed {
                 return None;
             }
             self.filled.wait(&mut state);
+        }
+        if former.batches > 1 {
+            let patience = (former.took / 4).min(Duration::from_micros(GATHER_US_MAX));
+            let until = Instant::now() + patience;
+            while state.waiting.len() < former.batches && !state.closed {
+                if self.filled.wait_until(&mut state, until).timed_out() {
+                    break;
+                }
+            }
         }
         let mut bytes = 0;
         let mut count = 0;

@@ -38,7 +38,9 @@ pub(super) fn open(config: &BlobConfig, url: &Url) -> Result<AmazonS3> {
         .with_virtual_hosted_style_request(s3.virtual_hosted)
         .with_allow_http(s3.allow_http)
         .with_client_options(client)
-        .with_retry(retry);
+        .with_retry(retry)
+        // Servers differ in how they answer a bulk deletion of what is not there; a single one they all understand.
+        .with_disable_bulk_delete(true);
     if let Some(endpoint) = &s3.endpoint {
         builder = builder.with_endpoint(endpoint);
     }

@@ -17,7 +17,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::{PACK_BYTES_MAX, RECORD_HEADER_LEN, RecordHeader, Tail};
+use super::{Condition, PACK_BYTES_MAX, RECORD_HEADER_LEN, RecordHeader};
 use crate::{ChunkName, Error, ErrorKind, Placement, Result, budget::Buf};
 
 /// One sync covers about this much at most, bytes, so that the first who waits does not wait for long.
@@ -104,20 +104,15 @@ fn resume(folder: &Path, id: u64, len: u64) -> Result<Option<OpenPack>> {
         return Ok(None);
     }
     match super::scan(folder, id, |_| true) {
-        Ok(Tail::Clean { len: end }) if end == len => {
+        Ok(Condition::Whole) => {
             let path = super::path(folder, id);
             let fail = |e| Error::io(format!("cannot open the pack {}", path.display()), e);
             let mut file = File::options().read(true).write(true).open(&path).map_err(fail)?;
             file.seek(SeekFrom::Start(len)).map_err(fail)?;
             Ok(Some(OpenPack { id, file, len }))
         }
-        Ok(Tail::Clean { len: end } | Tail::Torn { at: end }) => {
-            tracing::warn!(
-                pack = id,
-                end,
-                len,
-                "the last pack has an unfinished or damaged end; it stays as it is"
-            );
+        Ok(Condition::Broken { at }) => {
+            tracing::warn!(pack = id, at, len, "the last pack is unfinished or damaged; it stays as it is");
             Ok(None)
         }
         Err(error) if error.kind() == ErrorKind::Corrupt => {
@@ -232,7 +227,7 @@ impl Worker {
 /// Where a request's record goes, and how many bytes it takes there.
 fn place(pack: u64, offset: u64, request: &Request) -> (Placement, u64) {
     let len = sealed_len(request);
-    (super::placement(pack, offset, len), (RECORD_HEADER_LEN as u64) + u64::from(len))
+    (Placement::Pack { pack, offset, len }, RECORD_HEADER_LEN as u64 + u64::from(len))
 }
 
 fn sealed_len(request: &Request) -> u32 {

@@ -1,12 +1,11 @@
 //! Walking through a pack.
 
-use std::{
-    fs::File,
-    io::{self, BufReader, Read, Seek, SeekFrom},
-    path::Path,
-};
+use std::{fs::File, io, path::Path};
 
-use super::{FILE_HEADER_LEN, RECORD_HEADER_LEN, RecordHeader, file_header, path};
+use super::{
+    FILE_HEADER_LEN, RECORD_HEADER_LEN, RECORD_MAGIC, RecordHeader, file_header, path, read_exact_at,
+    read_header,
+};
 use crate::{ChunkName, Error, Placement, Result};
 
 /// One record of a pack, as its header describes it.
@@ -24,93 +23,111 @@ pub struct PackRecord {
     pub sound: bool,
 }
 
-/// How a walk through a pack ended.
+/// What a walk through a pack has met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tail {
-    /// With the end of the last record; every record before is sound.
-    Clean {
-        /// Length of the file, bytes.
-        len: u64,
-    },
-    /// With bytes that are no whole record, from this offset on; or a record was unsound.
-    Torn {
-        /// Where the last whole record ends, bytes.
+pub(crate) enum Condition {
+    /// Sound records from the first byte to the last.
+    Whole,
+    /// Something else too, first at this offset: an unsound record, or bytes that are no record. That may be the
+    /// unfinished end of the last write before a crash, or damage; nobody can tell the two apart.
+    Broken {
+        /// Offset of the first such byte, or of the unsound record.
         at: u64,
     },
 }
 
-/// Walks through pack `id`, giving each record to `visit` until it says to stop.
-///
-/// The walk ends at the first bytes that are no record header: what lies behind is unreachable without the index.
+/// Walks through pack `id`, giving each record to `visit` until it says to stop. Bytes that are no record are
+/// skipped up to the next that is one.
 ///
 /// # Errors
-/// `NotFound` without the pack; `Corrupt` if the file is no pack.
-pub(crate) fn scan(folder: &Path, id: u64, mut visit: impl FnMut(PackRecord) -> bool) -> Result<Tail> {
+/// `NotFound` without the pack; `Corrupt` if the file is no pack; errors of the disk.
+pub(crate) fn scan(folder: &Path, id: u64, mut visit: impl FnMut(PackRecord) -> bool) -> Result<Condition> {
     let path = path(folder, id);
     let fail = |e| Error::io(format!("cannot read the pack {}", path.display()), e);
     let file = File::open(&path).map_err(fail)?;
     let len = file.metadata().map_err(fail)?.len();
-    let mut reader = BufReader::with_capacity(256 * 1024, file);
-    let mut head = [0; FILE_HEADER_LEN];
-    let mut at = read_up_to(&mut reader, &mut head).map_err(fail)? as u64;
-    if at < FILE_HEADER_LEN as u64 {
-        // Creation was cut short; nobody was told of any record.
-        return Ok(Tail::Torn { at: 0 });
+    if len < FILE_HEADER_LEN as u64 {
+        // Its creation was cut short, so nobody was told of any record.
+        return Ok(Condition::Broken { at: 0 });
     }
+    let mut head = [0; FILE_HEADER_LEN];
+    read_exact_at(&file, &mut head, 0).map_err(fail)?;
     if head != file_header() {
         return Err(Error::corrupt(format!("{} does not begin like a pack", path.display())));
     }
-    let mut all_sound = true;
-    while at < len {
-        let mut bytes = [0; RECORD_HEADER_LEN];
-        let read = read_up_to(&mut reader, &mut bytes).map_err(fail)?;
-        let header = (read == RECORD_HEADER_LEN).then(|| RecordHeader::decode(&bytes)).flatten();
-        let Some(header) = header else { return Ok(Tail::Torn { at }) };
-        let end = at + RECORD_HEADER_LEN as u64 + u64::from(header.sealed_len);
-        if end > len {
-            return Ok(Tail::Torn { at });
+    let mut at = FILE_HEADER_LEN as u64;
+    let mut condition = Condition::Whole;
+    let mut broken = |at| {
+        if condition == Condition::Whole {
+            condition = Condition::Broken { at };
         }
-        let crc = checksum(&mut reader, header.sealed_len).map_err(fail)?;
+    };
+    while at < len {
+        let Some((header, end)) = record_at(&file, at, len).map_err(fail)? else {
+            broken(at);
+            at = next_record(&file, at + 1, len).map_err(fail)?;
+            continue;
+        };
+        let crc = checksum(&file, at + RECORD_HEADER_LEN as u64, end).map_err(fail)?;
         let record = PackRecord {
             account: header.account,
             name: header.name,
             plain_len: header.plain_len,
-            placement: super::placement(id, at, header.sealed_len),
+            placement: Placement::Pack { pack: id, offset: at, len: header.sealed_len },
             sound: crc == header.body_crc,
         };
-        all_sound &= record.sound;
+        if !record.sound {
+            broken(at);
+        }
         at = end;
         if !visit(record) {
-            reader.seek(SeekFrom::Start(at)).map_err(fail)?;
             break;
         }
     }
-    Ok(if all_sound { Tail::Clean { len: at } } else { Tail::Torn { at } })
+    Ok(condition)
 }
 
-fn checksum(reader: &mut impl Read, len: u32) -> io::Result<u32> {
-    let mut left = len as usize;
+/// The record at this offset and where it ends, if there is one that ends within `len`.
+fn record_at(file: &File, at: u64, len: u64) -> io::Result<Option<(RecordHeader, u64)>> {
+    let body = at + RECORD_HEADER_LEN as u64;
+    if body > len {
+        return Ok(None);
+    }
+    let header = read_header(file, at)?;
+    let record = header.map(|header| (header, body + u64::from(header.sealed_len)));
+    Ok(record.filter(|(_, end)| *end <= len))
+}
+
+/// The offset of the first record at or behind `from`; `len` if there is none.
+fn next_record(file: &File, mut from: u64, len: u64) -> io::Result<u64> {
+    const WINDOW: usize = 64 * 1024;
+    let mut window = vec![0; WINDOW];
+    while from + RECORD_HEADER_LEN as u64 <= len {
+        let filled = (len - from).min(WINDOW as u64) as usize;
+        let window = &mut window[..filled];
+        read_exact_at(file, window, from)?;
+        let candidates = window.windows(RECORD_HEADER_LEN).enumerate();
+        for (index, _) in candidates.filter(|(_, bytes)| bytes.starts_with(RECORD_MAGIC)) {
+            let at = from + index as u64;
+            if record_at(file, at, len)?.is_some() {
+                return Ok(at);
+            }
+        }
+        // The last offsets of this window had no room for a whole header in it.
+        from += (filled - RECORD_HEADER_LEN + 1) as u64;
+    }
+    Ok(len)
+}
+
+/// The checksum of the bytes from `at` to `end`.
+fn checksum(file: &File, mut at: u64, end: u64) -> io::Result<u32> {
     let mut crc = 0;
     let mut scratch = [0; 16 * 1024];
-    while left > 0 {
-        let part = &mut scratch[..left.min(16 * 1024)];
-        reader.read_exact(part)?;
-        crc = crc32c::crc32c_append(crc, part);
-        left -= part.len();
+    while at < end {
+        let part = (end - at).min(scratch.len() as u64) as usize;
+        read_exact_at(file, &mut scratch[..part], at)?;
+        crc = crc32c::crc32c_append(crc, &scratch[..part]);
+        at += part as u64;
     }
     Ok(crc)
-}
-
-/// Fills `bytes` as far as the reader goes.
-fn read_up_to(reader: &mut impl Read, bytes: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < bytes.len() {
-        match reader.read(&mut bytes[filled..]) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }

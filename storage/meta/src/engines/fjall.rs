@@ -106,7 +106,7 @@ impl Engine for Fjall {
             // Writes of one batch carry one number, so a key may occur only once in it.
             let changes = settle(batches, |key| match opened.keyspace.get(key) {
                 Ok(value) => Ok(value.map(|value| value.to_vec())),
-                Err(err) => Err(translate(&err).error),
+                Err(err) => Err(translate(&err)),
             })?;
             let mut batch = opened.database.batch().durability(Some(PersistMode::SyncData));
             for (key, value) in changes {

@@ -13,7 +13,6 @@ pub mod fjall;
 pub mod memory;
 pub mod redb;
 mod revive;
-#[cfg(any(feature = "fjall", feature = "sled"))]
 mod settle;
 #[cfg(feature = "sled")]
 pub mod sled;

@@ -21,9 +21,10 @@ use redb::{
 };
 
 use super::revive::{Failure, Handle, Revivable, guarded};
+use super::settle::settle;
 use super::{DirLock, Options, create_whole, open_private};
 use crate::engine::bounds_are_empty;
-use crate::{Batch, Direction, Engine, Error, ErrorKind, Op, Snapshot, Visit};
+use crate::{Batch, Direction, Engine, Error, ErrorKind, Snapshot, Visit};
 
 /// The database's file name within its directory.
 pub const FILE_NAME: &str = "meta.redb";
@@ -150,11 +151,26 @@ impl Engine for Redb {
     }
 
     fn commit(&self, batches: &[Batch]) -> Result<(), Error> {
-        let conflict = self.database.with(|opened| write(&opened.database, batches).map_err(translate))?;
-        match conflict {
-            None => Ok(()),
-            Some(key) => Err(Error::new(ErrorKind::Conflict, "an expectation did not hold").at(&key)),
-        }
+        self.database.with(|opened| {
+            let mut write = opened.database.begin_write().map_err(translate)?;
+            write.set_durability(Durability::Immediate).map_err(translate)?;
+            write.set_quick_repair(true);
+            {
+                let mut table = write.open_table(TABLE).map_err(translate)?;
+                // Transactions of one shard touch the same few keys: each is written once a group.
+                let changes = settle(batches, |key| match table.get(key) {
+                    Ok(value) => Ok(value.map(|value| value.value().to_vec())),
+                    Err(err) => Err(translate(err)),
+                })?;
+                for (key, value) in changes {
+                    match value {
+                        Some(value) => drop(table.insert(key, value).map_err(translate)?),
+                        None => drop(table.remove(key).map_err(translate)?),
+                    }
+                }
+            }
+            write.commit().map_err(translate)
+        })
     }
 
     fn disk_bytes(&self) -> Result<u64, Error> {
@@ -164,41 +180,6 @@ impl Engine for Redb {
     fn close(&self) -> Result<(), Error> {
         self.database.close()
     }
-}
-
-/// Commits the batches, or returns the key of an expectation that does not hold.
-fn write(database: &Database, batches: &[Batch]) -> Result<Option<Vec<u8>>, redb::Error> {
-    let mut write = database.begin_write()?;
-    write.set_durability(Durability::Immediate)?;
-    write.set_quick_repair(true);
-    let conflict = apply(&mut write.open_table(TABLE)?, batches)?;
-    match conflict {
-        Some(_) => write.abort()?,
-        None => write.commit()?,
-    }
-    Ok(conflict)
-}
-
-/// Applies the batches within a transaction; the key of an expectation that does not hold ends it.
-fn apply(
-    table: &mut redb::Table<'_, &'static [u8], &'static [u8]>,
-    batches: &[Batch],
-) -> Result<Option<Vec<u8>>, redb::StorageError> {
-    for batch in batches {
-        for expect in &batch.expects {
-            let found = table.get(&expect.key[..])?;
-            if !expect.state.holds(found.as_ref().map(|value| value.value())) {
-                return Ok(Some(expect.key.to_vec()));
-            }
-        }
-        for op in &batch.ops {
-            match op {
-                Op::Put(key, value) => drop(table.insert(&key[..], &value[..])?),
-                Op::Delete(key) => drop(table.remove(&key[..])?),
-            }
-        }
-    }
-    Ok(None)
 }
 
 struct RedbSnapshot {

@@ -1,7 +1,8 @@
-//! Reduces a group of batches to one change a key, for engines that want it so.
+//! Reduces a group of batches to one change a key.
 
 use std::collections::BTreeMap;
 
+use super::revive::Failure;
 use crate::{Batch, Error, ErrorKind};
 
 /// The last change of each key of a group; `None` removes it.
@@ -11,8 +12,8 @@ pub(crate) type Changes<'b> = BTreeMap<&'b [u8], Option<&'b [u8]>>;
 /// `stored` looks a key up in the state before the group.
 pub(crate) fn settle(
     batches: &[Batch],
-    stored: impl Fn(&[u8]) -> Result<Option<Vec<u8>>, Error>,
-) -> Result<Changes<'_>, Error> {
+    stored: impl Fn(&[u8]) -> Result<Option<Vec<u8>>, Failure>,
+) -> Result<Changes<'_>, Failure> {
     let mut changes = Changes::new();
     for batch in batches {
         for expect in &batch.expects {
@@ -21,7 +22,8 @@ pub(crate) fn settle(
                 None => expect.state.holds(stored(&expect.key)?.as_deref()),
             };
             if !holds {
-                return Err(Error::new(ErrorKind::Conflict, "an expectation did not hold").at(&expect.key));
+                let conflict = Error::new(ErrorKind::Conflict, "an expectation did not hold");
+                return Err(conflict.at(&expect.key).into());
             }
         }
         for op in &batch.ops {

@@ -168,7 +168,7 @@ impl Engine for Sled {
 impl Opened {
     fn commit(&self, batches: &[Batch]) -> Result<(), Failure> {
         let _one = self.committing.lock();
-        let stored = |key: &[u8]| self.db.get(key).map_err(|err| translate(&err).error);
+        let stored = |key: &[u8]| self.db.get(key).map_err(|err| translate(&err));
         let changes = settle(batches, |key| Ok(stored(key)?.map(|value| value.to_vec())))?;
         let mut batch = sled::Batch::default();
         let mut replaced = BTreeMap::new();

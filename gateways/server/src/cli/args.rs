@@ -1,0 +1,331 @@
+//! What can be typed. Every command has an example in its help.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::settings::Settings;
+
+/// Your own cloud: everything you own in one store, behind the protocols that your apps already speak.
+#[derive(Parser, Debug)]
+#[command(name = "allod", version, arg_required_else_help = true, after_help = "\
+Examples:
+  allod quickstart                      make a store and serve it
+  allod app add alice Laptop --grant all
+Settings come from flags, then the environment (ALLOD_*), then allod.toml in the data directory.")]
+pub struct Cli {
+    /// The data directory [default: ./allod-data]
+    #[arg(long, global = true, env = "ALLOD_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Print JSON, for machines
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// A file with the passphrase of the master key
+    #[arg(long, global = true, env = "ALLOD_PASSPHRASE_FILE", value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Make a store with one account and one app password for everything, say how to connect, and serve
+    #[command(after_help = "Example:\n  allod quickstart alice")]
+    Quickstart {
+        /// The account's name [default: your user name]
+        name: Option<String>,
+        /// How to serve.
+        #[command(flatten)]
+        serve: ServeArgs,
+    },
+    /// Serve the store until SIGTERM or Ctrl-C
+    #[command(after_help = "Example:\n  allod serve --http 127.0.0.1:8080")]
+    Serve(ServeArgs),
+    /// Accounts
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// App credentials: what each app may open
+    #[command(subcommand)]
+    App(AppCommand),
+    /// What is served where, sizes, health
+    #[command(after_help = "Example:\n  allod status --json")]
+    Status,
+    /// Verify everything stored; exit code 1 when anything is wrong
+    #[command(after_help = "Example:\n  allod check")]
+    Check {
+        /// Rewrite derived rows that are wrong
+        #[arg(long)]
+        rebuild: bool,
+    },
+    /// What happened in an account, newest first
+    #[command(after_help = "Example:\n  allod history alice /photos --limit 20")]
+    History {
+        /// The account
+        account: String,
+        /// Only below this path
+        #[arg(default_value = "/")]
+        path: String,
+        /// Only what this app credential did
+        #[arg(long, value_name = "ID")]
+        app: Option<String>,
+        /// At most so many commits
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// Earlier versions of a file
+    #[command(after_help = "Example:\n  allod versions alice /notes/today.md")]
+    Versions {
+        /// The account
+        account: String,
+        /// The file
+        path: String,
+    },
+    /// What was removed and can be had back
+    #[command(after_help = "Example:\n  allod trash alice")]
+    Trash {
+        /// The account
+        account: String,
+        /// At most so many
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+    /// Put a file, a folder or the whole account back as it was
+    #[command(after_help = "Examples:\n  allod restore alice /photos --at 2h --dry-run\n  \
+        allod restore alice / --at '2026-11-24 18:30'")]
+    Restore {
+        /// The account
+        account: String,
+        /// What to put back
+        path: String,
+        /// As of this moment, or this long ago
+        #[arg(long, required_unless_present = "seq", conflicts_with = "seq")]
+        at: Option<String>,
+        /// As of the state after this commit
+        #[arg(long)]
+        seq: Option<u64>,
+        /// Only say what would change
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Undo everything that one app did since a moment
+    #[command(after_help = "Example:\n  allod undo alice --app ID --since 3d --dry-run")]
+    Undo {
+        /// The account
+        account: String,
+        /// The app credential
+        #[arg(long, value_name = "ID")]
+        app: String,
+        /// From this moment on, or for so long
+        #[arg(long)]
+        since: String,
+        /// Only say what would change
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// The audit log of an account: credentials, logins, refusals
+    #[command(after_help = "Example:\n  allod audit alice --limit 20")]
+    Audit {
+        /// The account
+        account: String,
+        /// At most so many events
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// Give back space now instead of in the background
+    #[command(after_help = "Example:\n  allod collect")]
+    Collect,
+    /// The master key
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// The version
+    #[command(after_help = "Example:\n  allod version --json")]
+    Version,
+}
+
+/// Accounts.
+#[derive(Subcommand, Debug)]
+pub enum AccountCommand {
+    /// Make an account
+    #[command(after_help = "Example:\n  allod account add alice --email alice@example.org --quota 500G")]
+    Add {
+        /// Its name
+        name: String,
+        /// What to set.
+        #[command(flatten)]
+        settings: AccountArgs,
+    },
+    /// All accounts
+    #[command(after_help = "Example:\n  allod account list --json")]
+    List,
+    /// One account
+    #[command(after_help = "Example:\n  allod account show alice")]
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Change an account
+    #[command(after_help = "Example:\n  allod account set alice --quota 1T")]
+    Set {
+        /// Its name
+        name: String,
+        /// What to set.
+        #[command(flatten)]
+        settings: AccountArgs,
+    },
+    /// Remove an account and everything in it, for good
+    #[command(after_help = "Example:\n  allod account remove alice --yes")]
+    Remove {
+        /// Its name
+        name: String,
+        /// Yes, for good
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// What can be set of an account.
+#[derive(Args, Debug)]
+pub struct AccountArgs {
+    /// A mail address; give it again for more. All are replaced
+    #[arg(long = "email", value_name = "ADDR")]
+    pub emails: Vec<String>,
+    /// The most it may hold, such as 500G; 0 for no limit
+    #[arg(long, value_parser = size)]
+    pub quota: Option<u64>,
+    /// Read the password for the web page from standard input
+    #[arg(long)]
+    pub password_stdin: bool,
+}
+
+/// App credentials.
+#[derive(Subcommand, Debug)]
+pub enum AppCommand {
+    /// Make an app credential; its secrets are shown once
+    #[command(after_help = "\
+Examples:
+  allod app add alice Laptop --grant all
+  allod app add alice 'Photo frame' --grant /photos:r --expires 90d
+  allod app add alice restic --grant backup=/backups/laptop
+Grants: all, files, mail, calendar, contacts, backup=/PATH (append only), or /PATH:RIGHTS[@PROTO,...]
+with RIGHTS r, a (append) or rw, and PROTO webdav caldav carddav imap smtp remotestorage s3.")]
+    Add {
+        /// Whose
+        account: String,
+        /// What you call the app
+        label: String,
+        /// What it may open; give it again for more
+        #[arg(long = "grant", value_name = "G", required = true)]
+        grants: Vec<String>,
+        /// When it ends, such as 90d
+        #[arg(long, value_parser = duration)]
+        expires: Option<u64>,
+    },
+    /// App credentials, with their last use
+    #[command(after_help = "Example:\n  allod app list alice")]
+    List {
+        /// Only of this account
+        account: Option<String>,
+    },
+    /// One app credential
+    #[command(after_help = "Example:\n  allod app show ID")]
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Revoke an app credential at once, on open connections too
+    #[command(after_help = "Example:\n  allod app revoke ID")]
+    Revoke {
+        /// Its id
+        id: String,
+    },
+}
+
+/// The master key.
+#[derive(Subcommand, Debug)]
+pub enum KeyCommand {
+    /// Seal the master key by a passphrase (read from standard input), or change it
+    #[command(after_help = "Example:\n  printf %s 'a long passphrase' | allod key seal")]
+    Seal,
+    /// Take the passphrase off the master key
+    #[command(after_help = "Example:\n  allod key unseal --passphrase-file FILE")]
+    Unseal,
+}
+
+/// How to serve.
+#[derive(Args, Debug, Default)]
+pub struct ServeArgs {
+    /// Where to serve HTTP (WebDAV) [default: 127.0.0.1:8080, with a certificate :443]
+    #[arg(long, env = "ALLOD_HTTP", value_name = "ADDR:PORT")]
+    pub http: Option<SocketAddr>,
+    /// Where to serve S3
+    #[arg(long, env = "ALLOD_S3", value_name = "ADDR:PORT", conflicts_with = "no_s3")]
+    pub s3: Option<SocketAddr>,
+    /// Where to serve IMAP
+    #[arg(long, env = "ALLOD_IMAP", value_name = "ADDR:PORT", conflicts_with = "no_imap")]
+    pub imap: Option<SocketAddr>,
+    /// Where to take mail from your apps
+    #[arg(long, env = "ALLOD_SUBMISSION", value_name = "ADDR:PORT", conflicts_with = "no_submission")]
+    pub submission: Option<SocketAddr>,
+    /// Where to take mail from the world
+    #[arg(long, env = "ALLOD_MX", value_name = "ADDR:PORT", conflicts_with = "no_mx")]
+    pub mx: Option<SocketAddr>,
+    /// Do not serve S3
+    #[arg(long)]
+    pub no_s3: bool,
+    /// Do not serve IMAP
+    #[arg(long)]
+    pub no_imap: bool,
+    /// Do not take mail from apps
+    #[arg(long)]
+    pub no_submission: bool,
+    /// Do not take mail from the world
+    #[arg(long)]
+    pub no_mx: bool,
+    /// Certificate chain, PEM
+    #[arg(long, env = "ALLOD_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key, PEM
+    #[arg(long, env = "ALLOD_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+    /// Serve plain text on addresses that others can reach
+    #[arg(long, env = "ALLOD_INSECURE")]
+    pub insecure: bool,
+    /// Where content lies: file:///PATH or s3://BUCKET/PREFIX [default: in the data directory]
+    #[arg(long, env = "ALLOD_BLOBS", value_name = "URL")]
+    pub blobs: Option<String>,
+    /// Metadata engine of a new store [default: redb]
+    #[arg(long, env = "ALLOD_ENGINE")]
+    pub engine: Option<String>,
+}
+
+impl ServeArgs {
+    /// The listeners that were asked for and that this build cannot serve.
+    pub fn unserved(&self) -> Vec<&'static str> {
+        let asked = [&self.s3, &self.imap, &self.submission, &self.mx];
+        crate::registry::LATER.into_iter().zip(asked).filter(|(_, a)| a.is_some()).map(|(name, _)| name).collect()
+    }
+
+    /// As settings.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            http: self.http,
+            tls_cert: self.tls_cert.clone(),
+            tls_key: self.tls_key.clone(),
+            insecure: self.insecure.then_some(true),
+            blobs: self.blobs.clone(),
+            engine: self.engine.clone(),
+            ..Settings::default()
+        }
+    }
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    allod_model::parse_size(text).ok_or_else(|| "write a size as 500M, 20G or 1T".into())
+}
+
+fn duration(text: &str) -> Result<u64, String> {
+    allod_model::parse_duration_secs(text).ok_or_else(|| "write a time as 12h, 90d or 1y".into())
+}

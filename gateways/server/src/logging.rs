@@ -1,0 +1,13 @@
+//! Logs: structured, on stderr, never holding a secret.
+
+use tracing_subscriber::EnvFilter;
+
+/// Starts logging. `ALLOD_LOG` filters as `RUST_LOG` does elsewhere (`info`, `allod_dav=debug`); `ALLOD_LOG_FORMAT=json`
+/// writes JSON lines.
+pub fn start(default: &str) {
+    let filter = EnvFilter::try_from_env("ALLOD_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let json = std::env::var("ALLOD_LOG_FORMAT").is_ok_and(|format| format == "json");
+    // A second start, as in tests, keeps the first.
+    let _ = if json { builder.json().try_init() } else { builder.with_target(false).try_init() };
+}

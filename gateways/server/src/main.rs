@@ -1,0 +1,5 @@
+//! The binary `allod`.
+
+fn main() -> std::process::ExitCode {
+    allod_server::cli::main()
+}

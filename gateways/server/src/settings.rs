@@ -1,0 +1,182 @@
+//! Settings: flags before environment (both read by the command line) before the file `allod.toml` in the data
+//! directory before defaults.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use allod_kit::Network;
+use allod_model::{parse_duration_secs, parse_size};
+use serde::Deserialize;
+
+/// The settings file's name in the data directory.
+pub const FILE_NAME: &str = "allod.toml";
+/// Longest settings file, in bytes.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// What can be set; all of it has defaults. The same names are keys of `allod.toml`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub struct Settings {
+    /// Where HTTP is served: WebDAV and, later, everything else that speaks HTTP.
+    pub http: Option<SocketAddr>,
+    /// Certificate chain, PEM.
+    pub tls_cert: Option<PathBuf>,
+    /// Private key, PEM.
+    pub tls_key: Option<PathBuf>,
+    /// Serve plain text on addresses that others can reach.
+    pub insecure: Option<bool>,
+    /// Proxies whose `X-Forwarded-For` is believed: addresses or networks.
+    pub trusted_proxies: Option<Vec<String>>,
+    /// Metadata engine: `redb` (default), and in builds that have them `fjall`, `sled`.
+    pub engine: Option<String>,
+    /// Memory for the metadata cache, such as `64M`.
+    pub metadata_cache: Option<String>,
+    /// Where content lies: `file:///…`, `s3://bucket/prefix`. Default: `blobs` in the data directory.
+    pub blobs: Option<String>,
+    /// How to reach an S3 bucket.
+    pub blobs_s3: Option<S3Settings>,
+    /// How long what was overwritten or deleted is kept, such as `30d`.
+    pub retention: Option<String>,
+    /// Free space to leave on the disk, such as `64M`.
+    pub disk_reserve: Option<String>,
+    /// The file that holds the passphrase of the master key.
+    pub passphrase_file: Option<PathBuf>,
+}
+
+/// How to reach the bucket that content lies in.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct S3Settings {
+    /// The server, such as `https://s3.example.com`.
+    pub endpoint: Option<String>,
+    /// The region.
+    pub region: Option<String>,
+    /// The access key's id.
+    pub access_key: Option<String>,
+    /// The access key's secret.
+    pub secret_key: Option<String>,
+    /// Allow an `http://` endpoint.
+    #[serde(default)]
+    pub allow_http: bool,
+    /// Name the bucket in the host.
+    #[serde(default)]
+    pub virtual_hosted: bool,
+}
+
+impl Settings {
+    /// Reads the file in a data directory; without one, everything is unset.
+    ///
+    /// # Errors
+    /// A line that names the file and what is wrong in it.
+    pub fn from_file(data: &Path) -> Result<Settings, String> {
+        let file = data.join(FILE_NAME);
+        match fs::metadata(&file) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Settings::default()),
+            Err(error) => return Err(format!("{}: {error}", file.display())),
+            Ok(meta) if meta.len() > FILE_BYTES_MAX => return Err(format!("{} is too large", file.display())),
+            Ok(_) => {}
+        }
+        let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        toml::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))
+    }
+
+    /// These settings, with what is unset taken from `other`.
+    pub fn or(self, other: Settings) -> Settings {
+        Settings {
+            http: self.http.or(other.http),
+            tls_cert: self.tls_cert.or(other.tls_cert),
+            tls_key: self.tls_key.or(other.tls_key),
+            insecure: self.insecure.or(other.insecure),
+            trusted_proxies: self.trusted_proxies.or(other.trusted_proxies),
+            engine: self.engine.or(other.engine),
+            metadata_cache: self.metadata_cache.or(other.metadata_cache),
+            blobs: self.blobs.or(other.blobs),
+            blobs_s3: self.blobs_s3.or(other.blobs_s3),
+            retention: self.retention.or(other.retention),
+            disk_reserve: self.disk_reserve.or(other.disk_reserve),
+            passphrase_file: self.passphrase_file.or(other.passphrase_file),
+        }
+    }
+
+    /// Whether a certificate is set.
+    ///
+    /// # Errors
+    /// When only one half of it is.
+    pub fn tls_files(&self) -> Result<Option<(&Path, &Path)>, String> {
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(cert), Some(key)) => Ok(Some((cert, key))),
+            (None, None) => Ok(None),
+            _ => Err("a certificate needs both --tls-cert and --tls-key".into()),
+        }
+    }
+
+    /// The proxies to believe.
+    ///
+    /// # Errors
+    /// A line that names the one that is no address or network.
+    pub fn proxies(&self) -> Result<Vec<Network>, String> {
+        let listed = self.trusted_proxies.iter().flatten();
+        listed.map(|text| text.parse().map_err(|error| format!("trusted_proxies: '{text}': {error}"))).collect()
+    }
+
+    /// A duration setting in seconds.
+    ///
+    /// # Errors
+    /// A line that names the setting and how to write it.
+    pub fn retention_secs(&self) -> Result<Option<u64>, String> {
+        read(&self.retention, "retention", parse_duration_secs, "such as 30d or 12h")
+    }
+
+    /// See [`Settings::disk_reserve`].
+    ///
+    /// # Errors
+    /// As [`Settings::retention_secs`].
+    pub fn disk_reserve_bytes(&self) -> Result<Option<u64>, String> {
+        read(&self.disk_reserve, "disk_reserve", parse_size, "such as 64M or 1G")
+    }
+
+    /// See [`Settings::metadata_cache`].
+    ///
+    /// # Errors
+    /// As [`Settings::retention_secs`].
+    pub fn metadata_cache_bytes(&self) -> Result<Option<u64>, String> {
+        read(&self.metadata_cache, "metadata_cache", parse_size, "such as 64M or 1G")
+    }
+}
+
+fn read(
+    text: &Option<String>,
+    name: &str,
+    parse: fn(&str) -> Option<u64>,
+    usage: &str,
+) -> Result<Option<u64>, String> {
+    let Some(text) = text else { return Ok(None) };
+    parse(text).map(Some).ok_or_else(|| format!("{name}: '{text}' is not understood; write it {usage}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_is_read_and_flags_win() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "http = \"127.0.0.1:1\"\nretention = \"10d\"\n[blobs_s3]\nendpoint = \"http://x\"\n";
+        fs::write(folder.path().join(FILE_NAME), text).unwrap();
+        let file = Settings::from_file(folder.path()).unwrap();
+        assert_eq!(file.retention_secs(), Ok(Some(864_000)));
+        let flags = Settings { http: Some("127.0.0.1:2".parse().unwrap()), ..Settings::default() };
+        let both = flags.or(file);
+        assert_eq!(both.http.unwrap().port(), 2);
+        assert_eq!(both.blobs_s3.unwrap().endpoint.as_deref(), Some("http://x"));
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(FILE_NAME), "htttp = \"127.0.0.1:1\"\n").unwrap();
+        let error = Settings::from_file(folder.path()).unwrap_err();
+        assert!(error.contains("htttp") && error.contains(FILE_NAME), "{error}");
+    }
+}

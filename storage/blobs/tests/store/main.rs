@@ -1,0 +1,10 @@
+//! The store as a whole, from outside.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+mod crash;
+mod local;
+mod properties;
+mod s3;
+mod suite;
