@@ -32,7 +32,7 @@ WEBDAVCLIENT3 = """\
 import sys
 from webdav3.client import Client
 url, user, password, source, back = sys.argv[1:]
-client = Client({"webdav_hostname": url, "webdav_login": user, "webdav_password": password})
+client = Client({"webdav_hostname": url.rstrip("/"), "webdav_login": user, "webdav_password": password})
 client.mkdir("w3")
 client.upload_sync(remote_path="w3/a file", local_path=source)
 assert client.check("w3/a file") and not client.check("w3/missing")

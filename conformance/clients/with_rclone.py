@@ -9,6 +9,8 @@ import corpus
 from harness import install
 
 BIG_BYTES = 1 << 30
+# Composed and decomposed letters make two names here, as they do on the server.
+FLAGS = ("--no-unicode-normalization",)
 
 
 class Rclone:
@@ -29,7 +31,7 @@ class Rclone:
         self.config.write_text("\n".join(self.sections), encoding="utf-8")
 
     def __call__(self, *words, check=True):
-        command = [self.binary, "--config", self.config, "--retries", "1", "--low-level-retries", "1", "--transfers", "8", *words]
+        command = [self.binary, "--config", self.config, "--retries", "1", "--low-level-retries", "1", "--transfers", "8", *FLAGS, *words]
         return subprocess.run(command, check=check, capture_output=True, timeout=900)
 
 

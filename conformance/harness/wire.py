@@ -125,6 +125,6 @@ def exchange(host, port, data, timeout=10, pause_s=0.0, half_close=True):
                 sock.shutdown(socket.SHUT_WR)
             while block := sock.recv(65536):
                 answer += block
-        except (ConnectionError, TimeoutError):
+        except OSError:  # reset, refused to read on, or silent
             pass
     return answer

@@ -62,9 +62,9 @@ impl Scope {
     fn is_uniform(&self, path: &Path) -> bool {
         let covering = self.0.iter().filter_map(|grant| grant.rights_on(path).map(|r| (r, grant)));
         let Some(best) = covering.clone().map(|(rights, _)| rights).max() else { return false };
-        covering.filter(|(rights, _)| *rights == best).any(|(_, grant)| {
-            !grant.except.iter().any(|closed| closed.starts_with(path))
-        })
+        covering
+            .filter(|(rights, _)| *rights == best)
+            .any(|(_, grant)| !grant.except.iter().any(|closed| closed.starts_with(path)))
     }
 
     /// Demands `rights` on `path` for a read.

@@ -10,7 +10,7 @@ use allod_model::{AccountId, CredentialId, Result, Timestamp};
 use parking_lot::Mutex;
 
 use crate::core::Core;
-use crate::fault::{Fault, Res};
+use crate::fault::Res;
 use crate::keys::{GLOBAL_SHARD, global};
 use crate::reading::Records;
 use crate::record::{AuditEvent, LastUse, decode, encode};
@@ -138,8 +138,7 @@ impl Core {
                 old.push(key.to_vec());
             }
             Ok(if old.len() < 10_000 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
-        })
-        .map_err(Fault::from)?;
+        })?;
         if old.is_empty() {
             return Ok(());
         }

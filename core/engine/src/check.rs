@@ -290,6 +290,9 @@ struct Counted {
     bytes: u64,
 }
 
+/// One part of a walk over an account's rows.
+type Part<'a> = fn(&mut Walk<'a>) -> Res<()>;
+
 struct Walk<'a> {
     view: &'a View,
     account: &'a AccountHandle,
@@ -301,7 +304,7 @@ struct Walk<'a> {
     folders: BTreeMap<NodeId, Counted>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
     fn problem(&mut self, text: String) {
         self.report.problem(format!("{}: {text}", self.name));
     }
@@ -315,7 +318,7 @@ impl Walk<'_> {
     /// All parts. One that meets a damaged record is cut short; then nothing is mended, since what was counted is
     /// not whole.
     fn run(&mut self) -> Res<()> {
-        let parts: [(&str, fn(&mut Self) -> Res<()>); 5] = [
+        let parts: [(&str, Part<'a>); 5] = [
             ("entries", Self::entries),
             ("history", Self::versions),
             ("folders", Self::roll_ups),
@@ -384,7 +387,8 @@ impl Walk<'_> {
                     entry.contents().for_each(|content| *self.refs.entry(content).or_insert(0) += 1);
                 }
                 Err(error) => {
-                    let seq = Seq(number_at(tail.get(tail.len().saturating_sub(8)..).unwrap_or(&[])).unwrap_or(0));
+                    let seq =
+                        Seq(number_at(tail.get(tail.len().saturating_sub(8)..).unwrap_or(&[])).unwrap_or(0));
                     self.problem(format!("an entry in history, replaced by commit {seq}: {error}"));
                 }
             }
@@ -467,7 +471,12 @@ impl Walk<'_> {
             let count = seen.as_ref().map_or(1, |bytes| number_at(bytes).unwrap_or(1));
             if count != *right {
                 let mended = (*right != 1).then(|| right.to_be_bytes().to_vec());
-                self.derived(format!("content {content}: {count} references instead of {right}"), row, seen, mended);
+                self.derived(
+                    format!("content {content}: {count} references instead of {right}"),
+                    row,
+                    seen,
+                    mended,
+                );
             }
         }
         let prefix = self.keys.table(Table::Content);
@@ -534,8 +543,11 @@ impl Walk<'_> {
             let chunk: Chunk = decode(value)?;
             let counted = right.remove(&name).unwrap_or(0);
             if chunk.refs != counted {
-                let what =
-                    format!("chunk {}…: {} references instead of {counted}", crate::record::hex(&name[..8]), chunk.refs);
+                let what = format!(
+                    "chunk {}…: {} references instead of {counted}",
+                    crate::record::hex(&name[..8]),
+                    chunk.refs
+                );
                 let mended = encode(&Chunk { refs: counted, ..chunk });
                 self.derived(what, self.keys.chunk(&name), Some(value.to_vec()), Some(mended));
             }
@@ -551,7 +563,10 @@ impl Walk<'_> {
 fn depth(rows: &BTreeMap<NodeId, (Vec<u8>, Folder)>, mut id: NodeId) -> usize {
     let mut depth = 0;
     while let Some((_, row)) = rows.get(&id) {
-        if id == NodeId::ROOT || row.detached.is_some() || row.parent == id || depth > 2 * allod_model::PATH_DEPTH_MAX
+        if id == NodeId::ROOT
+            || row.detached.is_some()
+            || row.parent == id
+            || depth > 2 * allod_model::PATH_DEPTH_MAX
         {
             break;
         }

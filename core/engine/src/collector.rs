@@ -58,7 +58,7 @@ impl Core {
                         if let Err(error) = core.flush_notes().await {
                             tracing::warn!(%error, "last uses and audit events could not be written");
                         }
-                        if rounds % every != 0 {
+                        if !rounds.is_multiple_of(every) {
                             continue;
                         }
                     }
@@ -281,7 +281,8 @@ impl Core {
             for (key, value) in rows {
                 let chunk: Chunk = decode(&value)?;
                 let name = key.get(prefix.len()..).and_then(|name| name.try_into().ok()).map(ChunkName);
-                let Some(name) = name.filter(|name| chunk.refs == 0 && self.0.pins.mark_dying(id, &[*name])) else {
+                let Some(name) = name.filter(|name| chunk.refs == 0 && self.0.pins.mark_dying(id, &[*name]))
+                else {
                     continue;
                 };
                 let dead = self.step(account, move |commit| {
@@ -310,7 +311,9 @@ impl Core {
             let object = object.map_err(Fault::from)?;
             let id = AccountId(object.account);
             let row = Keys::new(id).chunk(&object.name.0);
-            if self.view()?.get(&row).map_err(Fault::from)?.is_some() || !self.0.pins.mark_dying(id, &[object.name]) {
+            if self.view()?.get(&row).map_err(Fault::from)?.is_some()
+                || !self.0.pins.mark_dying(id, &[object.name])
+            {
                 continue;
             }
             // Looked at again under the mark: an upload may have come and gone in between.
@@ -408,7 +411,8 @@ impl Core {
         for id in self.numbered_rows(global::removed())? {
             let account = AccountId(id);
             loop {
-                let rows = self.view()?.scan_prefix(&Keys::new(account).all(), None, 2000).map_err(Fault::from)?;
+                let rows =
+                    self.view()?.scan_prefix(&Keys::new(account).all(), None, 2000).map_err(Fault::from)?;
                 if rows.is_empty() {
                     break;
                 }

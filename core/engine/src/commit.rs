@@ -9,12 +9,10 @@ use allod_meta::{Lookup, Txn};
 use allod_model::{ContentId, Detail, EntryKey, Error, ErrorKind, Kind, NodeId, Seq, Timestamp};
 
 use crate::account::AccountHandle;
-use crate::keys::Keys;
 use crate::fault::{Fault, Res};
+use crate::keys::Keys;
 use crate::reading::Records;
-use crate::record::{
-    AccountState, Actor, CommitRecord, Content, Delta, Entry, Folder, Place, What, encode,
-};
+use crate::record::{AccountState, Actor, CommitRecord, Content, Delta, Entry, Folder, Place, What, encode};
 
 /// A commit being put together inside a transaction.
 pub struct Commit<'a, 't> {
@@ -265,7 +263,8 @@ impl<'a, 't> Commit<'a, 't> {
         let row = self.keys.uid(folder, &new);
         if let Some(holder) = self.txn.get(&row)? {
             let holder = EntryKey::from_bytes(&holder).name().to_string();
-            let error = Error::new(ErrorKind::UidConflict, format!("{holder} in this folder has the same UID"));
+            let error =
+                Error::new(ErrorKind::UidConflict, format!("{holder} in this folder has the same UID"));
             return Err(error.with(Detail::Uid(new, holder)).into());
         }
         Ok(self.txn.put(&row, key.as_bytes())?)

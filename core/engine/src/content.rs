@@ -144,12 +144,20 @@ fn write_page(commit: &mut Commit, id: ContentId, page: u32, parts: &[ChunkPart]
 }
 
 /// All chunks of a page of a content's list; `None` behind the last page.
-pub fn page(rows: &impl Lookup, account: &AccountHandle, id: ContentId, body: &Body, n: u32) -> Res<Option<Vec<ChunkPart>>> {
+pub fn page(
+    rows: &impl Lookup,
+    account: &AccountHandle,
+    id: ContentId,
+    body: &Body,
+    n: u32,
+) -> Res<Option<Vec<ChunkPart>>> {
     match body {
         Body::Inline(_) => Ok(None),
         Body::Few(parts) => Ok((n == 0).then(|| parts.clone())),
         Body::Paged(pages) if n < *pages => {
-            let row = rows.get(&account.keys().manifest(id, n))?.ok_or_else(|| missing("a page of a chunk list"))?;
+            let row = rows
+                .get(&account.keys().manifest(id, n))?
+                .ok_or_else(|| missing("a page of a chunk list"))?;
             Ok(Some(decode(&row)?))
         }
         Body::Paged(_) => Ok(None),
@@ -170,7 +178,12 @@ impl Reader {
     ///
     /// # Errors
     /// `Corrupt` when its row is missing.
-    pub fn open(core: &Core, account: &Arc<AccountHandle>, view: &impl Lookup, id: ContentId) -> Res<Arc<Reader>> {
+    pub fn open(
+        core: &Core,
+        account: &Arc<AccountHandle>,
+        view: &impl Lookup,
+        id: ContentId,
+    ) -> Res<Arc<Reader>> {
         let moment = core.0.pins.begin_reading(account.id(), id);
         let content: Res<Option<Content>> = view.record(&account.keys().content(id));
         let content = match content {

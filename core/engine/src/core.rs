@@ -207,9 +207,7 @@ pub(crate) async fn settle<T>(submitted: Result<(T, Durable)>) -> Result<T> {
 }
 
 /// Runs blocking work off the async threads. A panic there becomes `Unavailable` for this caller alone.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Res<T> + Send + 'static,
-) -> Result<T> {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Res<T> + Send + 'static) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(outcome) => outcome.map_err(Error::from),
         Err(panic) => {

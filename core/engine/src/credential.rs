@@ -4,9 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use allod_meta::Lookup;
-use allod_model::{
-    AccountId, CredentialId, Detail, Error, ErrorKind, Grant, Result, Timestamp,
-};
+use allod_model::{AccountId, CredentialId, Detail, Error, ErrorKind, Grant, Result, Timestamp};
 use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
@@ -103,7 +101,10 @@ impl Core {
         });
         let Some(handle) = valid.filter(|h| !is_over(&h.record, now) && !h.revoked.is_cancelled()) else {
             self.refuse_login(named.map(|a| a.id()), &door, now);
-            return fail(ErrorKind::Unauthenticated, "the name or the app password is wrong, or it was revoked");
+            return fail(
+                ErrorKind::Unauthenticated,
+                "the name or the app password is wrong, or it was revoked",
+            );
         };
         let account = self.account(handle.record.account)?;
         self.0.throttle.succeeded(account.id(), door.address, now);
@@ -128,8 +129,7 @@ impl Core {
         }
         let client = door.client.map(|c| shorten(&c));
         let address = door.address.map(|a| a.to_string());
-        let last =
-            LastUse { time: now, protocol: protocol.clone(), address: address.clone(), client };
+        let last = LastUse { time: now, protocol: protocol.clone(), address: address.clone(), client };
         self.0.audit.used(&handle.record.id, last);
         let actor = Actor { credential: Some(handle.record.id.clone()), protocol, address };
         Ok(Session::new(self.clone(), account, scope, actor, Some(handle), door.address))
@@ -159,7 +159,8 @@ impl Core {
         if known.len() >= CACHED_MAX {
             known.retain(|_, handle| Arc::strong_count(handle) > 1);
         }
-        let same = [record.password_hash, record.bearer_hash].iter().find_map(|hash| known.get(hash).cloned());
+        let same =
+            [record.password_hash, record.bearer_hash].iter().find_map(|hash| known.get(hash).cloned());
         let handle =
             same.unwrap_or_else(|| Arc::new(CredentialHandle { record, revoked: CancellationToken::new() }));
         known.insert(*hash, handle.clone());

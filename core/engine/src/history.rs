@@ -96,7 +96,8 @@ impl Session {
             if credential.is_none() || record.actor.credential.as_ref() == credential {
                 let line = self.line(&view, Seq(number_at(key).unwrap_or(0)), record)?;
                 let within = |(path, _): &(String, _)| {
-                    wanted == "/" || path.strip_prefix(&wanted).is_some_and(|r| r.is_empty() || r.starts_with('/'))
+                    wanted == "/"
+                        || path.strip_prefix(&wanted).is_some_and(|r| r.is_empty() || r.starts_with('/'))
                 };
                 if line.changes.iter().any(within) {
                     lines.push(line);
@@ -289,11 +290,7 @@ impl Session {
         Ok(skipped)
     }
 
-    fn plan_undo(
-        &self,
-        credential: &CredentialId,
-        since: Timestamp,
-    ) -> Res<(Vec<Step>, Vec<Outcome>, AsOf)> {
+    fn plan_undo(&self, credential: &CredentialId, since: Timestamp) -> Res<(Vec<Step>, Vec<Outcome>, AsOf)> {
         self.whole_account()?;
         let (view, keys) = (self.view()?, self.keys());
         let as_of = AsOf::time(&view, keys, Timestamp(since.0.saturating_sub(1)))?;
@@ -330,7 +327,8 @@ impl Session {
         then: Option<&Entry>,
         others: &BTreeSet<NodeId>,
     ) -> Res<bool> {
-        let Some(now) = now.filter(|now| now.is_folder() && then.is_none_or(|then| then.node != now.node)) else {
+        let Some(now) = now.filter(|now| now.is_folder() && then.is_none_or(|then| then.node != now.node))
+        else {
             return Ok(false);
         };
         for folder in others {
@@ -424,9 +422,10 @@ fn follow_moves(view: &impl Lookup, as_of: AsOf, steps: &mut Vec<Step>) -> Res<(
     let mut followed = BTreeSet::new();
     loop {
         let leaving: BTreeSet<NodeId> = steps.iter().filter_map(Step::frees).collect();
-        let next = steps.iter().filter_map(Step::brings_folder).find(|id| {
-            leaving.contains(id) && !followed.contains(id)
-        });
+        let next = steps
+            .iter()
+            .filter_map(Step::brings_folder)
+            .find(|id| leaving.contains(id) && !followed.contains(id));
         let Some(folder) = next else { return Ok(()) };
         followed.insert(folder);
         let row: Option<Folder> = view.record(&as_of.keys.folder(folder))?;

@@ -1,9 +1,7 @@
 //! Preconditions, judged where they count: inside the commit, or at the moment a read opens its revision.
 
 use allod_meta::Lookup;
-use allod_model::{
-    Condition, Detail, Error, ErrorKind, Etag, Path, Precondition, StateList, Timestamp,
-};
+use allod_model::{Condition, Detail, Error, ErrorKind, Etag, Path, Precondition, StateList, Timestamp};
 
 use crate::access::{Scope, Sight};
 use crate::fault::{Fault, Res};
@@ -45,7 +43,9 @@ impl<R: Lookup> Judge<'_, R> {
             (Some(tags), _) if tags.matches(etag.as_ref()) => {
                 return if self.reading { not_modified() } else { failed("If-None-Match") };
             }
-            (None, Some(since)) if self.reading && found.is_some_and(|e| e.modified.secs() <= since.secs()) => {
+            (None, Some(since))
+                if self.reading && found.is_some_and(|e| e.modified.secs() <= since.secs()) =>
+            {
                 return not_modified();
             }
             _ => {}

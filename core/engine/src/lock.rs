@@ -83,7 +83,9 @@ pub fn check(commit: &mut Commit, path: &Path, spot: &Spot, touch: Touch, tokens
         let locks = at(&*commit.txn, keys, *folder, name, now)?;
         permit(locks.into_iter().filter(counts).collect(), tokens)?;
     }
-    if touch == Touch::Subtree && let Some(entry) = &spot.folder {
+    if touch == Touch::Subtree
+        && let Some(entry) = &spot.folder
+    {
         let inside = entry.node;
         for (_, group) in below(commit, inside)? {
             permit(group, tokens)?;
@@ -194,7 +196,9 @@ pub fn take(commit: &mut Commit, path: &Path, spot: &Spot, lock: Lock) -> Res<Lo
         return Err(Error::too_large("bytes of a lock's owner", LOCK_OWNER_BYTES_MAX as u64).into());
     }
     let mut in_the_way = holding(&*commit.txn, commit.keys, path, spot, commit.now)?;
-    if lock.deep && let Some(entry) = &spot.folder {
+    if lock.deep
+        && let Some(entry) = &spot.folder
+    {
         in_the_way.extend(below(commit, entry.node)?.into_iter().flat_map(|(_, group)| group));
     }
     if let Some(other) = in_the_way.iter().find(|other| other.exclusive || lock.exclusive) {
@@ -249,12 +253,7 @@ pub fn release(commit: &mut Commit, path: &Path, spot: &Spot, token: &LockToken)
     remove(commit, place.0, &place.1, &lock)
 }
 
-fn find(
-    commit: &Commit,
-    path: &Path,
-    spot: &Spot,
-    wanted: impl Fn(&Lock) -> bool,
-) -> Res<(Place, Lock)> {
+fn find(commit: &Commit, path: &Path, spot: &Spot, wanted: impl Fn(&Lock) -> bool) -> Res<(Place, Lock)> {
     let levels = levels(spot, path);
     for (depth, (folder, name)) in levels.iter().enumerate() {
         let own = depth + 1 == levels.len();

@@ -3,7 +3,8 @@
 use allod_blobs::AccountKey;
 use allod_meta::{KeyRange, Lookup, Txn};
 use allod_model::{
-    AccountId, CredentialId, EntryKey, Error, ErrorKind, Grant, Kind, NodeId, Path, Result, Rights, Seq, Timestamp,
+    AccountId, CredentialId, EntryKey, Error, ErrorKind, Grant, Kind, NodeId, Path, Result, Rights, Seq,
+    Timestamp,
 };
 use argon2::PasswordHasher;
 use zeroize::Zeroizing;
@@ -17,7 +18,9 @@ use crate::credential::NewCredential;
 use crate::fault::{Fault, Res, fail};
 use crate::keys::{GLOBAL_SHARD, global};
 use crate::reading::Records;
-use crate::record::{Account, AccountState, Actor, AuditEvent, Credential, Entry, Folder, LastUse, What, decode, encode};
+use crate::record::{
+    Account, AccountState, Actor, AuditEvent, Credential, Entry, Folder, LastUse, What, decode, encode,
+};
 use crate::resolve::{ABOVE_ROOT, folder_row, root_key};
 use crate::session::Session;
 
@@ -146,7 +149,8 @@ impl Operator {
                 let record = Account { id, wrapped_key, ..draft.clone() };
                 claim_names(txn, &record)?;
                 txn.put(&global::account(id), &encode(&record))?;
-                let made = audit::event(record.created, "account-created", None, None, None, record.name.clone());
+                let made =
+                    audit::event(record.created, "account-created", None, None, None, record.name.clone());
                 audit::write(txn, id, &made)?;
                 plant_tree(txn, &AccountHandle::new(record.clone(), key.clone()))?;
                 Ok(record)
@@ -174,7 +178,9 @@ impl Operator {
     fn handle(&self, name: &str) -> Res<std::sync::Arc<AccountHandle>> {
         match self.0.account_named(name)? {
             Some(handle) => Ok(handle),
-            None => fail(ErrorKind::NotFound, format!("there is no account '{name}'; see: allod account list")),
+            None => {
+                fail(ErrorKind::NotFound, format!("there is no account '{name}'; see: allod account list"))
+            }
         }
     }
 

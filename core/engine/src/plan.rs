@@ -64,7 +64,12 @@ pub enum Action {
 impl Session {
     /// Carries out a plan in one commit. Folders that live elsewhere now come back as copies made of their state
     /// `as_of`.
-    pub(crate) async fn carry_out(&self, about: &Path, steps: Vec<Step>, as_of: AsOf) -> Result<Vec<Outcome>> {
+    pub(crate) async fn carry_out(
+        &self,
+        about: &Path,
+        steps: Vec<Step>,
+        as_of: AsOf,
+    ) -> Result<Vec<Outcome>> {
         let (steps, outcomes) = self.screen(steps)?;
         let mut staged = Vec::new();
         for step in &steps {
@@ -183,7 +188,11 @@ impl Session {
             _ if here => then.node,
             What::File(_) => {
                 let place: Option<Place> = commit.txn.record(&commit.keys.node(then.node))?;
-                if place.is_some_and(|place| place.detached.is_some()) { then.node } else { commit.new_node() }
+                if place.is_some_and(|place| place.detached.is_some()) {
+                    then.node
+                } else {
+                    commit.new_node()
+                }
             }
             What::Folder { .. } if commit.folder(then.node)?.detached.is_some() => then.node,
             What::Folder { .. } => return fail(ErrorKind::Busy, "a folder moved meanwhile; try again"),

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use allod_blobs::{Finished, Writer};
-use allod_model::{
-    EntryKey, Error, ErrorKind, Kind, NodeId, Path, Precondition, Result, Rights,
-};
+use allod_model::{EntryKey, Error, ErrorKind, Kind, NodeId, Path, Precondition, Result, Rights};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 
@@ -52,7 +50,13 @@ impl Session {
     /// `PreconditionFailed`, `Locked`, `Denied`, `OverQuota`, `TooLarge`, `WrongKind` (with `MissingParent`, or when a
     /// folder is there), `InvalidContent` (length differs from the announced one, the folder's kind refuses it),
     /// `Unauthenticated` when the credential is revoked meanwhile.
-    pub async fn put<S>(&self, path: &Path, options: PutOptions, pre: Precondition, body: S) -> Result<Written>
+    pub async fn put<S>(
+        &self,
+        path: &Path,
+        options: PutOptions,
+        pre: Precondition,
+        body: S,
+    ) -> Result<Written>
     where
         S: Stream<Item = Result<Bytes>> + Send + Unpin,
     {
@@ -299,7 +303,8 @@ fn is_missing_parent(fault: &Fault) -> bool {
 }
 
 fn check_length(size: u64, announced: Option<u64>, ended: bool) -> Result<()> {
-    let wrong = |what: &str| Err(Error::new(ErrorKind::InvalidContent, format!("the body is {what} than announced")));
+    let wrong =
+        |what: &str| Err(Error::new(ErrorKind::InvalidContent, format!("the body is {what} than announced")));
     match announced {
         Some(length) if size > length => wrong("longer"),
         Some(length) if ended && size < length => wrong("shorter"),
@@ -310,7 +315,8 @@ fn check_length(size: u64, announced: Option<u64>, ended: bool) -> Result<()> {
 
 fn clean_media_type(given: Option<&str>) -> Option<String> {
     let given = given?.trim();
-    let fits = !given.is_empty() && given.len() <= MEDIA_TYPE_BYTES_MAX && !given.chars().any(char::is_control);
+    let fits =
+        !given.is_empty() && given.len() <= MEDIA_TYPE_BYTES_MAX && !given.chars().any(char::is_control);
     fits.then(|| given.to_owned())
 }
 

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use allod_meta::{KeyRange, Lookup, View};
-use allod_model::{EntryKey, Error, Etag, ErrorKind, NodeId, Path, Precondition, Result, Rights, Seq};
+use allod_model::{EntryKey, Error, ErrorKind, Etag, NodeId, Path, Precondition, Result, Rights, Seq};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 
@@ -44,7 +44,8 @@ impl OpenFile {
             let piece = plain.map(|bytes| bytes.slice(start as usize..end as usize)).map_err(Error::from);
             return Box::pin(stream::once(async { piece }));
         }
-        let pieces = self.reader.clone().stream(start..end).map(|piece| piece.map_err(|e| Fault::from(e).into()));
+        let pieces =
+            self.reader.clone().stream(start..end).map(|piece| piece.map_err(|e| Fault::from(e).into()));
         Box::pin(until_revoked(self.session.clone(), Box::pin(pieces)))
     }
 
@@ -58,10 +59,7 @@ impl OpenFile {
 }
 
 /// Ends a stream with an error as soon as the session's credential is over.
-fn until_revoked(
-    session: Session,
-    pieces: ByteStream,
-) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
+fn until_revoked(session: Session, pieces: ByteStream) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
     let over = Box::pin(async move { session.revoked().await });
     stream::unfold(Some((pieces, over)), |state| async move {
         let (mut pieces, mut over) = state?;
@@ -263,12 +261,12 @@ impl Session {
         limit: usize,
         live_only: bool,
         members: &Members,
-    ) -> Res<(Vec<(Seq, EntryKey, Sight)>, bool)> {
+    ) -> Res<(Vec<ChangedRow>, bool)> {
         let prefix = self.keys().changes(folder);
         let start = self.keys().change(folder, Seq(since.0 + 1), &EntryKey::from_bytes(b""));
         let end = KeyRange::prefix(&prefix);
         let range = KeyRange::new(std::ops::Bound::Included(&start), end.to());
-        let (mut found, mut more): (Vec<(Seq, EntryKey, Sight)>, bool) = (Vec::new(), false);
+        let (mut found, mut more): (Vec<ChangedRow>, bool) = (Vec::new(), false);
         // How many of `found` belong to commits that are known to be whole.
         let mut complete = 0;
         view.each(&range, prefix.len(), |tail, value| {
@@ -283,8 +281,11 @@ impl Session {
             }
             let key = EntryKey::from_bytes(tail.get(8..).unwrap_or(&[]));
             let gone = value == [0];
+            // RFC 6578 §3.2: a member appears once. A file that became a folder, or the reverse, has changed.
+            let replaced = gone && view.get(&self.keys().entry(folder, &key.twin()))?.is_some();
             if let Some(sight) = members.sight(&key)
                 && !(gone && live_only)
+                && !replaced
             {
                 found.push((seq, key, sight));
             }
@@ -329,7 +330,8 @@ impl Session {
             }
             let now = self.core().0.env.now();
             let (id, _) = find_folder(&view, self.keys(), folder)?;
-            let mut locks = lock::holding(&view, self.keys(), folder, &spot(&view, self.keys(), folder)?, now)?;
+            let mut locks =
+                lock::holding(&view, self.keys(), folder, &spot(&view, self.keys(), folder)?, now)?;
             locks.extend(lock::on_members(&view, self.keys(), id, now)?);
             locks.retain(|lock| self.scope().sight(&lock.root) != Sight::Hidden);
             Ok(locks)
@@ -351,6 +353,9 @@ impl Session {
         Ok(look()?)
     }
 }
+
+/// A row of the change index: its commit, the member, and how the session sees it.
+type ChangedRow = (Seq, EntryKey, Sight);
 
 /// Which members of a folder a session sees, and how.
 struct Members<'a> {

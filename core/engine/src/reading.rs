@@ -8,6 +8,9 @@ use serde::de::DeserializeOwned;
 use crate::fault::Res;
 use crate::record::decode;
 
+/// Looks at one row: the rest of its key, and its value.
+pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Res<ControlFlow<()>> + 'a;
+
 /// Reading records.
 pub trait Records: Lookup {
     /// The record at `key`.
@@ -37,16 +40,20 @@ pub trait Records: Lookup {
         range: &KeyRange,
         direction: Direction,
         prefix: usize,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> Res<ControlFlow<()>>,
+        visit: &mut Visit<'_>,
     ) -> Res<()> {
         let mut failed = None;
-        self.scan(range, direction, &mut |key, value| match visit(key.get(prefix..).unwrap_or(&[]), value) {
-            Ok(flow) => flow,
-            Err(fault) => {
-                failed = Some(fault);
-                ControlFlow::Break(())
-            }
-        })?;
+        self.scan(
+            range,
+            direction,
+            &mut |key, value| match visit(key.get(prefix..).unwrap_or(&[]), value) {
+                Ok(flow) => flow,
+                Err(fault) => {
+                    failed = Some(fault);
+                    ControlFlow::Break(())
+                }
+            },
+        )?;
         failed.map_or(Ok(()), Err)
     }
 }

@@ -138,17 +138,10 @@ pub fn node(key: &EntryKey, entry: &Entry, folder: Option<&Folder>, properties: 
         rights: None,
     };
     match (&entry.what, folder) {
-        (What::File(file), _) => {
-            base(file.size, file.etag(), file.media_type.clone(), entry.modified, None)
-        }
+        (What::File(file), _) => base(file.size, file.etag(), file.media_type.clone(), entry.modified, None),
         (What::Folder { kind, .. }, row) => {
             let (token, below) = row.map_or((entry.seq, entry.seq), |r| (r.token, r.below.max(entry.seq)));
-            let facts = FolderFacts {
-                kind: *kind,
-                token,
-                below,
-                documents: row.map_or(0, |r| r.documents),
-            };
+            let facts = FolderFacts { kind: *kind, token, below, documents: row.map_or(0, |r| r.documents) };
             let etag = allod_model::Etag(format!("f{:x}-{:x}", entry.node.0, below.0));
             let modified = row.map_or(entry.modified, |r| r.modified.max(entry.modified));
             base(row.map_or(0, |r| r.bytes), etag, None, modified, Some(facts))

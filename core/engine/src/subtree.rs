@@ -58,8 +58,7 @@ impl StagedCopy {
             walk.frames[0].ended = true;
         }
         while walk.root.is_none() {
-            let (handle, now, pins, step) =
-                (account.clone(), core.0.env.now(), core.clone(), walk.clone());
+            let (handle, now, pins, step) = (account.clone(), core.0.env.now(), core.clone(), walk.clone());
             let stepped = core
                 .transact(account.shard(), move |txn| {
                     let mut commit = Commit::begin(txn, &handle, now)?;

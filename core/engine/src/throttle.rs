@@ -55,7 +55,12 @@ impl Throttle {
     }
 
     /// Seconds to wait if this account takes no login from this address now.
-    pub fn account_blocked(&self, account: AccountId, address: Option<IpAddr>, now: Timestamp) -> Option<u64> {
+    pub fn account_blocked(
+        &self,
+        account: AccountId,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Option<u64> {
         let tables = self.0.lock();
         let level = tables.accounts.get(&account)?.level_at(now, ACCOUNT_DRAIN_SECS);
         let since = address.and_then(|a| tables.trusted.get(&(account, network(a))));
@@ -103,7 +108,13 @@ fn wait(level: f64, max: f64, drain_secs: f64) -> Option<u64> {
     (level >= max - 0.5).then(|| ((level - max + 1.0) * drain_secs).ceil().max(1.0) as u64)
 }
 
-fn fill<K: std::hash::Hash + Eq>(table: &mut HashMap<K, Bucket>, key: K, max: f64, drain: f64, now: Timestamp) {
+fn fill<K: std::hash::Hash + Eq>(
+    table: &mut HashMap<K, Bucket>,
+    key: K,
+    max: f64,
+    drain: f64,
+    now: Timestamp,
+) {
     if table.len() >= BUCKETS_MAX && !table.contains_key(&key) {
         table.retain(|_, bucket| bucket.level_at(now, drain) > 0.0);
         if table.len() >= BUCKETS_MAX {

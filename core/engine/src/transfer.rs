@@ -22,6 +22,14 @@ struct Admission {
     facts: Facts,
 }
 
+/// A file that is to come into a folder whose kind must judge it.
+struct Candidate {
+    kind: Kind,
+    reader: std::sync::Arc<Reader>,
+    size: u64,
+    content: allod_model::ContentId,
+}
+
 impl Session {
     /// Moves or renames in O(1). A node keeps its identity, its properties and everything below.
     ///
@@ -44,10 +52,8 @@ impl Session {
         allowed.map_err(|e| self.noted(from, e))?;
         let admission = self.admit_file(from, to).await?;
         let (source, target) = (from.clone(), to.clone());
-        self.commit(to, move |me, commit| {
-            me.rename_in(commit, &source, &target, options, &pre, &admission)
-        })
-        .await
+        self.commit(to, move |me, commit| me.rename_in(commit, &source, &target, options, &pre, &admission))
+            .await
     }
 
     fn rename_in(
@@ -149,16 +155,18 @@ impl Session {
 
     /// Lets the rules of the destination's folder see a file that is to come in.
     async fn admit_file(&self, from: &Path, to: &Path) -> Result<Admission> {
-        let look = || -> Res<Option<(Kind, std::sync::Arc<Reader>, u64, allod_model::ContentId)>> {
+        let look = || -> Res<Option<Candidate>> {
             let view = self.view()?;
             let Ok((_, entry)) = find(&view, self.keys(), from, Want::Any) else { return Ok(None) };
             let target = spot(&view, self.keys(), to)?;
             let kind = folder_row(&view, self.keys(), target.parent())?.kind;
             let Some(file) = entry.file().filter(|_| kind != Kind::Plain) else { return Ok(None) };
             let reader = Reader::open(self.core(), self.handle(), &view, file.content)?;
-            Ok(Some((kind, reader, file.size, file.content)))
+            Ok(Some(Candidate { kind, reader, size: file.size, content: file.content }))
         };
-        let Some((kind, reader, size, content)) = look()? else { return Ok(Admission::default()) };
+        let Some(Candidate { kind, reader, size, content }) = look()? else {
+            return Ok(Admission::default());
+        };
         let rules = self.core().0.rules.of(kind)?;
         let name = to.last().ok_or_else(Error::denied)?;
         let facts = match rules.content_bytes_max() {
@@ -279,7 +287,10 @@ fn key_for(name: &Name, entry: &Entry) -> allod_model::EntryKey {
 /// Refuses transfers onto oneself, into oneself, and onto a folder that holds the source.
 fn check_apart(from: &Path, to: &Path) -> Result<()> {
     if from.is_root() || to.is_root() {
-        return Err(Error::new(ErrorKind::Denied, "the root of an account cannot be moved, copied or replaced"));
+        return Err(Error::new(
+            ErrorKind::Denied,
+            "the root of an account cannot be moved, copied or replaced",
+        ));
     }
     if from == to {
         return Err(Error::new(ErrorKind::WrongKind, "source and destination are the same"));

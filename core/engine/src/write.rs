@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use allod_model::{
-    CredentialId, Detail, EntryKey, Error, ErrorKind, LockToken, Name, NodeId, Path, Precondition, Result, Rights,
-    Timestamp,
+    CredentialId, Detail, EntryKey, Error, ErrorKind, LockToken, Name, NodeId, Path, Precondition, Result,
+    Rights, Timestamp,
 };
 
 use crate::commit::Commit;

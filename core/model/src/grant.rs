@@ -129,10 +129,10 @@ pub fn parse_grant(text: &str) -> Result<Grant, GrantError> {
     }
 }
 
-fn parse_path_grant(
-    text: &str,
-    grant: &dyn Fn(&str, Rights, &[&str]) -> Result<Grant, GrantError>,
-) -> Result<Grant, GrantError> {
+/// Builds a grant from path, rights and protocols.
+type Build<'a> = &'a dyn Fn(&str, Rights, &[&str]) -> Result<Grant, GrantError>;
+
+fn parse_path_grant(text: &str, grant: Build<'_>) -> Result<Grant, GrantError> {
     let usage = "use all, files, mail, calendar, contacts, backup=/PATH or /PATH:r|a|rw[@PROTO,...]";
     let wrong = |why: &str| GrantError(format!("grant '{text}': {why}; {usage}"));
     let (path, rest) = text.rsplit_once(':').ok_or_else(|| wrong("not a preset and no rights given"))?;

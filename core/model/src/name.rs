@@ -34,7 +34,8 @@ impl Name {
     /// # Errors
     /// `InvalidContent` with a message that says which demand failed; `TooLarge` when too long.
     pub fn new(bytes: &[u8], rule: NameRule) -> Result<Name> {
-        let invalid = |why: &str| Error::new(ErrorKind::InvalidContent, format!("this name is not allowed: {why}"));
+        let invalid =
+            |why: &str| Error::new(ErrorKind::InvalidContent, format!("this name is not allowed: {why}"));
         if std::str::from_utf8(bytes).is_err() {
             return Err(invalid("it is not UTF-8"));
         }
@@ -121,6 +122,14 @@ impl EntryKey {
     /// Whether the key names a folder.
     pub fn is_folder(&self) -> bool {
         self.0.last() == Some(&b'/')
+    }
+
+    /// The key of the folder of the same name for a file's key, and the reverse.
+    pub fn twin(&self) -> EntryKey {
+        match self.is_folder() {
+            true => EntryKey::file(&self.name()),
+            false => EntryKey::folder(&self.name()),
+        }
     }
 
     /// The name without the folder's slash.

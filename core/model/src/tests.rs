@@ -34,7 +34,10 @@ fn grants_are_read_and_refused() {
     assert!(g.covers(&Protocol::new("s3")) && !g.covers(&Protocol::new("imap")));
     let files = parse_grant("files").unwrap();
     let on = |p: &str| files.rights_on(&Path::parse(p.as_bytes(), NameRule::Strict).unwrap());
-    assert_eq!((on("/x"), on("/Mail/INBOX"), on("/Mailer")), (Some(Rights::Write), None, Some(Rights::Write)));
+    assert_eq!(
+        (on("/x"), on("/Mail/INBOX"), on("/Mailer")),
+        (Some(Rights::Write), None, Some(Rights::Write))
+    );
     assert_eq!(parse_grant("backup=/backups/laptop").unwrap().rights, Rights::Append);
     for bad in ["", "everything", "photos:r", "/photos", "/photos:x", "/p:r@ftp", "backup=p", "/a/../b:r"] {
         assert!(parse_grant(bad).is_err(), "{bad}");

@@ -59,9 +59,7 @@ pub async fn execute(context: &Context, request: Request, progress: Progress<'_>
             };
             Ok(answer::account(&operator.add_account(&name, change).await?))
         }
-        Request::AccountList => {
-            Ok(operator.accounts().await?.iter().map(answer::account).collect())
-        }
+        Request::AccountList => Ok(operator.accounts().await?.iter().map(answer::account).collect()),
         Request::AccountShow { name } => Ok(answer::account(&operator.account(&name).await?)),
         Request::AccountSet { name, emails, quota, password } => {
             let quota = quota.map(|bytes| (bytes > 0).then_some(bytes));

@@ -132,7 +132,9 @@ pub async fn call(
             Ok(Line::Progress(text)) => progress(&text),
             Ok(Line::Done(value)) => return Ok(Some(value)),
             Ok(Line::Failed(failure)) => return Err(failure),
-            Err(error) => return Err(Failure::invalid(format!("the server's answer is not understood: {error}"))),
+            Err(error) => {
+                return Err(Failure::invalid(format!("the server's answer is not understood: {error}")));
+            }
         }
     }
     Err(gone(io::ErrorKind::UnexpectedEof.into()))

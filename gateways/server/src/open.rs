@@ -68,7 +68,9 @@ fn engine_kind(data: &Path, settings: &Settings, fresh: bool) -> Result<EngineKi
     };
     let kind = match (asked, made_with) {
         (Some(asked), Some(made)) if asked != made => {
-            return Err(format!("this store was made with the engine '{made}', not '{asked}'; leave out the setting"));
+            return Err(format!(
+                "this store was made with the engine '{made}', not '{asked}'; leave out the setting"
+            ));
         }
         (_, Some(made)) => made,
         (asked, None) => {

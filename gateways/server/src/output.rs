@@ -15,7 +15,9 @@ pub fn print(request: &Request, answer: &Value, json: bool) {
         Request::AppAdd { .. } => print_app(answer),
         Request::Status => print_status(answer),
         Request::Check { .. } => print_check(answer),
-        Request::AccountList => table(answer, &["name", "used_bytes", "quota", "documents", "apps", "created"]),
+        Request::AccountList => {
+            table(answer, &["name", "used_bytes", "quota", "documents", "apps", "created"])
+        }
         Request::AppList { .. } => print_apps(answer),
         Request::History { .. } => print_history(answer),
         Request::Versions { .. } => table(answer, &["seq", "until", "size", "modified", "etag"]),
@@ -31,7 +33,11 @@ pub fn print_quickstart(app: &Value, url: &str, data: &Path) {
     let (user, password) = (text(&app["username"]), text(&app["password"]));
     let address = url.split_once("://").map_or(url, |(_, address)| address);
     let dav = format!("{url}/dav/{user}/");
-    println!("Your cloud is in {}. Its master key is {}/master.key: keep a copy elsewhere.", data.display(), data.display());
+    println!(
+        "Your cloud is in {}. Its master key is {}/master.key: keep a copy elsewhere.",
+        data.display(),
+        data.display()
+    );
     println!();
     println!("  Address   {dav}");
     println!("  User      {user}");
@@ -50,7 +56,12 @@ pub fn print_quickstart(app: &Value, url: &str, data: &Path) {
 }
 
 fn print_app(app: &Value) {
-    println!("App credential '{}' of {} (id {})", text(&app["label"]), text(&app["account"]), text(&app["id"]));
+    println!(
+        "App credential '{}' of {} (id {})",
+        text(&app["label"]),
+        text(&app["account"]),
+        text(&app["id"])
+    );
     println!("These secrets are shown once:");
     println!("  user name   {}", text(&app["username"]));
     println!("  password    {}", text(&app["password"]));
@@ -68,7 +79,14 @@ fn print_apps(apps: &Value) {
             Some(time) => format!("{time} {} {}", text(&last["protocol"]), text(&last["client"])),
             None => "never".into(),
         };
-        vec![text(&app["id"]), text(&app["account"]), text(&app["label"]), list(&app["grants"]), text(&app["expires"]), used]
+        vec![
+            text(&app["id"]),
+            text(&app["account"]),
+            text(&app["label"]),
+            list(&app["grants"]),
+            text(&app["expires"]),
+            used,
+        ]
     });
     columns(&["id", "account", "label", "grants", "expires", "last use"], rows.collect());
 }
@@ -113,7 +131,13 @@ fn print_history(lines: &Value) {
             Some(id) => format!("app {id}"),
             None => "operator".into(),
         };
-        println!("{} #{} {who} {} {}", text(&line["time"]), line["seq"], text(&line["protocol"]), text(&line["address"]));
+        println!(
+            "{} #{} {who} {} {}",
+            text(&line["time"]),
+            line["seq"],
+            text(&line["protocol"]),
+            text(&line["address"])
+        );
         for change in line["changes"].as_array().into_iter().flatten() {
             println!("    {:<8} {}", text(&change["what"]), text(&change["path"]));
         }

@@ -38,7 +38,12 @@ pub fn stopped_context(core: &Core, data: &Path) -> Context {
 ///
 /// # Errors
 /// A line that says what to do.
-pub async fn serve(core: Core, data: &Path, settings: &Settings, ready: impl FnOnce(&[Served])) -> Result<(), String> {
+pub async fn serve(
+    core: Core,
+    data: &Path,
+    settings: &Settings,
+    ready: impl FnOnce(&[Served]),
+) -> Result<(), String> {
     let stop = Stop::new();
     // Taken before anything is announced: a stop that comes right after `ready` is a clean one.
     let signals = Signals::listen()?;

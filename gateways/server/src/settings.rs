@@ -74,7 +74,9 @@ impl Settings {
         match fs::metadata(&file) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Settings::default()),
             Err(error) => return Err(format!("{}: {error}", file.display())),
-            Ok(meta) if meta.len() > FILE_BYTES_MAX => return Err(format!("{} is too large", file.display())),
+            Ok(meta) if meta.len() > FILE_BYTES_MAX => {
+                return Err(format!("{} is too large", file.display()));
+            }
             Ok(_) => {}
         }
         let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
@@ -117,7 +119,9 @@ impl Settings {
     /// A line that names the one that is no address or network.
     pub fn proxies(&self) -> Result<Vec<Network>, String> {
         let listed = self.trusted_proxies.iter().flatten();
-        listed.map(|text| text.parse().map_err(|error| format!("trusted_proxies: '{text}': {error}"))).collect()
+        listed
+            .map(|text| text.parse().map_err(|error| format!("trusted_proxies: '{text}': {error}")))
+            .collect()
     }
 
     /// A duration setting in seconds.

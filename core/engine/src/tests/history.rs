@@ -20,7 +20,10 @@ async fn what_was_removed_or_overwritten_comes_back() {
     let versions = session.versions(&path("/docs/a")).await.unwrap();
     assert_eq!(versions.iter().map(|v| v.size).collect::<Vec<_>>(), [5]);
     let trash = session.trash(10).await.unwrap();
-    assert_eq!(trash.iter().map(|t| (t.path.as_str(), t.size)).collect::<Vec<_>>(), [("/docs/deep/", 2_000_000)]);
+    assert_eq!(
+        trash.iter().map(|t| (t.path.as_str(), t.size)).collect::<Vec<_>>(),
+        [("/docs/deep/", 2_000_000)]
+    );
 
     let said = session.restore(&path("/docs"), then, true).await.unwrap();
     assert_eq!(get(&session, "/docs/a").await.unwrap(), b"second", "a dry run changes nothing");
@@ -158,6 +161,9 @@ async fn an_account_that_is_removed_leaves_nothing() {
     bench.core.collect(true).await.unwrap();
     assert_eq!(bench.core.0.blobs.totals().await.unwrap().objects, 0);
     bench.core.operator().add_account("alice", AccountChange::default()).await.unwrap();
-    assert!(bench.login("alice", &new.password, "webdav").await.is_err(), "an old secret opens no new account");
+    assert!(
+        bench.login("alice", &new.password, "webdav").await.is_err(),
+        "an old secret opens no new account"
+    );
     bench.assert_clean().await;
 }

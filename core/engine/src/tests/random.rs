@@ -59,7 +59,12 @@ fn below<'a>(tree: &'a Tree, at: &str) -> Vec<&'a String> {
 
 fn cut(tree: &mut Tree, at: &str) -> Tree {
     let keys: Vec<String> = below(tree, at).into_iter().cloned().collect();
-    keys.into_iter().map(|key| { let value = tree.remove(&key).unwrap(); (key, value) }).collect()
+    keys.into_iter()
+        .map(|key| {
+            let value = tree.remove(&key).unwrap();
+            (key, value)
+        })
+        .collect()
 }
 
 fn apart(a: &str, b: &str) -> bool {

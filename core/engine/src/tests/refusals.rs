@@ -6,8 +6,19 @@ use super::*;
 
 /// Every operation of a session, as far as it touches `at`.
 const OPERATIONS: [&str; 13] = [
-    "stat", "list", "open", "changes", "create", "overwrite", "mkdir", "remove", "rename-from", "rename-to",
-    "copy-to", "properties", "lock",
+    "stat",
+    "list",
+    "open",
+    "changes",
+    "create",
+    "overwrite",
+    "mkdir",
+    "remove",
+    "rename-from",
+    "rename-to",
+    "copy-to",
+    "properties",
+    "lock",
 ];
 
 async fn attempt(session: &Session, operation: &str, at: &str) -> model::Result<()> {

@@ -89,9 +89,7 @@ async fn uploads_that_come_to_nothing_give_their_space_back() {
     let session = bench.session(&["all"]).await;
     let broken = body(&noise(1, 8_000_000))
         .chain(stream::iter([Err(model::Error::new(ErrorKind::Unavailable, "gone"))]));
-    assert!(
-        session.put(&path("/f"), PutOptions::default(), Precondition::default(), broken).await.is_err()
-    );
+    assert!(session.put(&path("/f"), PutOptions::default(), Precondition::default(), broken).await.is_err());
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     bench.core.collect(true).await.unwrap();
     assert_eq!(bench.core.0.blobs.totals().await.unwrap().objects, 0);

@@ -37,15 +37,14 @@ async fn a_body_that_breaks_off_leaves_the_old_file() {
     let old = noise(1, 300_000);
     put(&session, "/f", &old).await.unwrap();
     for len in [10, 10_000, 3_000_000] {
-        let broken = body(&noise(2, len)).chain(stream::iter([Err(model::Error::new(
-            ErrorKind::Unavailable,
-            "the client went away",
-        ))]));
+        let broken = body(&noise(2, len))
+            .chain(stream::iter([Err(model::Error::new(ErrorKind::Unavailable, "the client went away"))]));
         let outcome = session.put(&path("/f"), PutOptions::default(), Precondition::default(), broken).await;
         assert!(outcome.is_err());
         for announced in [len as u64 + 1, len as u64 - 1] {
             let options = PutOptions { length: Some(announced), ..PutOptions::default() };
-            let outcome = session.put(&path("/f"), options, Precondition::default(), body(&noise(2, len))).await;
+            let outcome =
+                session.put(&path("/f"), options, Precondition::default(), body(&noise(2, len))).await;
             assert_eq!(outcome.unwrap_err().kind, ErrorKind::InvalidContent);
         }
     }
@@ -81,7 +80,8 @@ async fn of_parallel_creators_exactly_one_wins() {
     for n in 0..16 {
         let (session, etag) = (session.clone(), etag.clone());
         tasks.push(tokio::spawn(async move {
-            let pre = Precondition { if_match: Some(EtagMatch::OneOf(vec![etag])), ..Precondition::default() };
+            let pre =
+                Precondition { if_match: Some(EtagMatch::OneOf(vec![etag])), ..Precondition::default() };
             session.put(&path("/new"), PutOptions::default(), pre, body(&noise(100 + n, 100))).await
         }));
     }
@@ -212,11 +212,8 @@ async fn properties_are_kept_changed_and_bounded() {
     let bench = Bench::new().await;
     let session = bench.session(&["all"]).await;
     put(&session, "/f", b"1").await.unwrap();
-    let property = |name: &str, xml: &str| Property {
-        namespace: "urn:x".into(),
-        name: name.into(),
-        xml: xml.into(),
-    };
+    let property =
+        |name: &str, xml: &str| Property { namespace: "urn:x".into(), name: name.into(), xml: xml.into() };
     let set = |p: Property| vec![PropertyChange::Set(p)];
     let all = Precondition::default;
     session.set_properties(&path("/f"), Want::Any, set(property("a", "<a/>")), all()).await.unwrap();

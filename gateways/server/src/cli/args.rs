@@ -9,11 +9,16 @@ use crate::settings::Settings;
 
 /// Your own cloud: everything you own in one store, behind the protocols that your apps already speak.
 #[derive(Parser, Debug)]
-#[command(name = "allod", version, arg_required_else_help = true, after_help = "\
+#[command(
+    name = "allod",
+    version,
+    arg_required_else_help = true,
+    after_help = "\
 Examples:
   allod quickstart                      make a store and serve it
   allod app add alice Laptop --grant all
-Settings come from flags, then the environment (ALLOD_*), then allod.toml in the data directory.")]
+Settings come from flags, then the environment (ALLOD_*), then allod.toml in the data directory."
+)]
 pub struct Cli {
     /// The data directory [default: ./allod-data]
     #[arg(long, global = true, env = "ALLOD_DATA", value_name = "DIR")]
@@ -305,7 +310,12 @@ impl ServeArgs {
     /// The listeners that were asked for and that this build cannot serve.
     pub fn unserved(&self) -> Vec<&'static str> {
         let asked = [&self.s3, &self.imap, &self.submission, &self.mx];
-        crate::registry::LATER.into_iter().zip(asked).filter(|(_, a)| a.is_some()).map(|(name, _)| name).collect()
+        crate::registry::LATER
+            .into_iter()
+            .zip(asked)
+            .filter(|(_, a)| a.is_some())
+            .map(|(name, _)| name)
+            .collect()
     }
 
     /// As settings.

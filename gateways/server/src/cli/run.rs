@@ -104,7 +104,9 @@ impl Shell {
 
     fn warn(&self, args: &ServeArgs) {
         for listener in args.unserved() {
-            eprintln!("allod: warning: this version does not serve {listener} yet; --{listener} has no effect");
+            eprintln!(
+                "allod: warning: this version does not serve {listener} yet; --{listener} has no effect"
+            );
         }
         if is_exposed(&self.data) {
             eprintln!(
@@ -197,7 +199,14 @@ impl Shell {
         let text = |secret: &Option<Zeroizing<String>>| secret.as_ref().map(|s| s.to_string());
         let (old, new) = (text(&old), text(&new));
         allod_blobs::MasterKey::change_passphrase(&file, old.as_deref(), new.as_deref()).map_err(told)?;
-        println!("{}", if new.is_some() { "The master key is sealed." } else { "The master key is not sealed any more." });
+        println!(
+            "{}",
+            if new.is_some() {
+                "The master key is sealed."
+            } else {
+                "The master key is not sealed any more."
+            }
+        );
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -279,7 +288,8 @@ fn from_stdin() -> Result<Zeroizing<String>, String> {
 /// The user's name, made fit for an account.
 fn user_name() -> String {
     let name = std::env::var("USER").unwrap_or_default().to_ascii_lowercase();
-    let fit: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')).collect();
+    let fit: String =
+        name.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')).collect();
     let starts_well = fit.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
     if starts_well { fit.chars().take(64).collect() } else { "me".into() }
 }

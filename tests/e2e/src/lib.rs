@@ -1,0 +1,9 @@
+//! A real `allod` process in a temporary folder, and a client that controls every byte it sends.
+//!
+//! The binary is the one built beside the tests (`cargo build -p allod-server`), or the one named by `ALLOD_BIN`.
+
+mod http;
+mod server;
+
+pub use http::{Connection, Reply, Request};
+pub use server::{App, Server, run};
