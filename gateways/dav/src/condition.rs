@@ -5,6 +5,7 @@ use http::HeaderMap;
 use http::header::{HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE};
 
 use crate::date::parse_http_date;
+use crate::quirks::quirk_joplin_bare_tag;
 
 /// Longest `If` header, in bytes.
 pub const IF_BYTES_MAX: usize = 32 * 1024;
@@ -99,7 +100,10 @@ fn etag_list(
         }
         let tags = tags.get_or_insert_default();
         while !scan.0.is_empty() {
-            let (tag, weak) = scan.etag()?;
+            let (tag, weak) = match compare {
+                Compare::Strong => scan.etag()?,
+                Compare::Weak => scan.etag_or_bare()?,
+            };
             // RFC 9110 §8.8.3.2: a weak tag never matches strongly; ours are all strong.
             if !(weak && compare == Compare::Strong) {
                 tags.push(tag);
@@ -232,6 +236,17 @@ impl<'a> Scan<'a> {
         let tag = self.until(b'"')?;
         let text = std::str::from_utf8(tag).map_err(|_| Malformed)?;
         Ok((Etag(text.to_owned()), weak))
+    }
+
+    /// An entity tag, or what Joplin takes for one.
+    fn etag_or_bare(&mut self) -> Result<(Etag, bool), Malformed> {
+        let start = self.0;
+        self.etag().or_else(|malformed| {
+            let end = start.iter().position(|b| *b == b',').unwrap_or(start.len());
+            let tag = quirk_joplin_bare_tag(&start[..end]).ok_or(malformed)?;
+            self.0 = &start[end..];
+            Ok((Etag(tag.to_owned()), false))
+        })
     }
 
     fn list(&mut self) -> Result<Vec<Condition>, Malformed> {
@@ -405,6 +420,12 @@ mod tests {
             read(&[("if-none-match", "W/\"b\""), ("if-none-match", "\"c\"")]).unwrap().if_none_match,
             one_of(&["b", "c"])
         );
+        // Joplin sends this with everything but GET.
+        assert_eq!(
+            read(&[("if-none-match", "JoplinIgnore-7, \"b\"")]).unwrap().if_none_match,
+            one_of(&["JoplinIgnore-7", "b"])
+        );
+        assert_eq!(read(&[("if-none-match", "\"a")]), Err(Malformed));
         // Thunderbird's discovery sends this; it must not succeed as if it were not there.
         assert_eq!(read(&[("if-match", "nothing")]), Err(Malformed));
         let date = "Sun, 06 Nov 1994 08:49:37 GMT";

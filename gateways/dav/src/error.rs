@@ -2,7 +2,7 @@
 
 use allod_kit::{ResponseBody, full_body};
 use allod_model::{Detail, Error, ErrorKind};
-use http::header::{ALLOW, CONTENT_TYPE, ETAG, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 
 use crate::condition::Malformed;
@@ -54,13 +54,20 @@ pub(crate) struct Failure {
     retry_after: Option<u64>,
     /// For people.
     message: String,
-    /// The current entity tag, for 304.
-    pub(crate) etag: Option<Box<HeaderValue>>,
+    /// Further headers, for 304.
+    pub(crate) headers: Option<Box<HeaderMap>>,
 }
 
 impl Failure {
     pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Failure {
-        Failure { status, element: None, place: None, retry_after: None, message: message.into(), etag: None }
+        Failure {
+            status,
+            element: None,
+            place: None,
+            retry_after: None,
+            message: message.into(),
+            headers: None,
+        }
     }
 
     pub(crate) fn bad_request(message: impl Into<String>) -> Failure {
@@ -193,8 +200,8 @@ impl Failure {
         if let Some(secs) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(secs));
         }
-        if let Some(etag) = self.etag {
-            headers.insert(ETAG, *etag);
+        if let Some(more) = self.headers {
+            headers.extend(*more);
         }
         response
     }

@@ -6,7 +6,8 @@ pub fn escape_into(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
     let mut done = 0;
     let mut index = 0;
-    while index < bytes.len() {
+    while let Some(next) = bytes[index..].iter().position(|byte| SPECIAL[usize::from(*byte)]) {
+        index += next;
         let (replacement, length): (&[u8], usize) = match bytes[index] {
             b'&' => (b"&amp;", 1),
             b'<' => (b"&lt;", 1),
@@ -14,10 +15,6 @@ pub fn escape_into(out: &mut Vec<u8>, text: &str) {
             b'"' => (b"&quot;", 1),
             b'\'' => (b"&#39;", 1),
             b'\r' => (b"&#13;", 1),
-            b'\t' | b'\n' => {
-                index += 1;
-                continue;
-            }
             0..0x20 => (b"", 1),
             // U+FFFE and U+FFFF.
             0xEF if bytes[index + 1] == 0xBF && bytes[index + 2] >= 0xBE => (b"", 3),
@@ -33,6 +30,18 @@ pub fn escape_into(out: &mut Vec<u8>, text: &str) {
     }
     out.extend_from_slice(&bytes[done..]);
 }
+
+/// Bytes that must be looked at; 0xEF begins the characters that XML forbids, and many others.
+const SPECIAL: [bool; 256] = {
+    let mut special = [false; 256];
+    let mut index = 0;
+    while index < 256 {
+        special[index] = matches!(index as u8, b'&' | b'<' | b'>' | b'"' | b'\'' | 0xEF)
+            || (index < 0x20 && !matches!(index as u8, b'\t' | b'\n'));
+        index += 1;
+    }
+    special
+};
 
 /// `text` escaped, as [`escape_into`] does.
 pub fn escaped(text: &str) -> String {

@@ -4,7 +4,7 @@ use std::io;
 
 use allod_core::{ByteRange, ByteStream, Node, OpenFile, Want};
 use allod_kit::{ResponseBody, empty_body, full_body, stream_body};
-use allod_model::{Error, ErrorKind, Precondition};
+use allod_model::{Error, ErrorKind, EtagMatch, Precondition};
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::header::{
@@ -76,12 +76,21 @@ pub(crate) async fn handle(call: &Call) -> Answer {
     Ok(response)
 }
 
-/// RFC 9110 §15.4.5: 304 carries the entity tag, so that a cache can renew what it has.
+/// RFC 9110 §15.4.5: 304 carries what 200 would have carried, so that a cache can renew what it has.
 async fn refused(call: &Call, error: Error, precondition: &Precondition) -> Failure {
     let mut failure = call.failing(Doing::Read)(error);
-    if failure.status == StatusCode::NOT_MODIFIED && precondition.if_none_match.is_some() {
-        let node = call.session.stat(&call.path, Want::File, false).await.ok();
-        failure.etag = node.and_then(|node| etag_header(&node)).map(Box::new);
+    if failure.status != StatusCode::NOT_MODIFIED {
+        return failure;
+    }
+    if let Ok(node) = call.session.stat(&call.path, Want::File, false).await {
+        let known = match &precondition.if_none_match {
+            Some(EtagMatch::OneOf(tags)) => tags.contains(&node.etag),
+            Some(EtagMatch::Any) | None => true,
+        };
+        // Otherwise it was overwritten between the two looks, and these headers do not belong to what was judged.
+        if known {
+            validators(failure.headers.get_or_insert_default(), &node);
+        }
     }
     failure
 }
@@ -94,19 +103,24 @@ fn describe(headers: &mut HeaderMap, node: &Node) {
     let kind = media_type(node);
     let value = HeaderValue::from_str(kind).unwrap_or(HeaderValue::from_static("application/octet-stream"));
     headers.insert(CONTENT_TYPE, value);
+    validators(headers, node);
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    if !is_inert(kind) {
+        // A stored page must not act as the server's own web page.
+        headers.insert("content-security-policy", HeaderValue::from_static("sandbox; default-src 'none'"));
+    }
+}
+
+/// What tells one state of the file from another, and how long a cache may believe it.
+fn validators(headers: &mut HeaderMap, node: &Node) {
     if let Some(etag) = etag_header(node) {
         headers.insert(ETAG, etag);
     }
     if let Ok(date) = HeaderValue::from_str(&http_date(node.modified)) {
         headers.insert(LAST_MODIFIED, date);
     }
-    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
-    if !is_inert(kind) {
-        // A stored page must not act as the server's own web page.
-        headers.insert("content-security-policy", HeaderValue::from_static("sandbox; default-src 'none'"));
-    }
 }
 
 /// Whether a browser shows the type without running anything in it.

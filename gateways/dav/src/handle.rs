@@ -4,15 +4,18 @@ use std::net::IpAddr;
 
 use allod_core::{Core, Door, Proof, Session, Want};
 use allod_kit::{Authorization, Peer, RequestBody, ResponseBody, empty_body, parse_authorization};
-use allod_model::{Error, NameRule, Path, Precondition, Protocol};
+use allod_model::{Error, NameRule, Path, Precondition, Protocol, Timestamp};
 use http::header::{ALLOW, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use http::uri::Authority;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 
 use crate::condition::{Tagged, parse_precondition};
 use crate::error::{Answer, Doing, Failure};
 use crate::propfind::{Depth, parse_depth};
 use crate::url::{Target, parse_reference, parse_target, place_url, tree_base};
-use crate::{get, lock, mkcol, propfind, proppatch, put, sync_collection, transfer, virtual_place};
+use crate::{
+    checksum, get, landing, lock, mkcol, propfind, proppatch, put, sync_collection, transfer, virtual_place,
+};
 
 /// Every method there is, in one list for all places, so that nothing can be learnt from it without login.
 pub(crate) const ALLOWED: &str =
@@ -25,6 +28,10 @@ const CLIENT_BYTES_MAX: usize = 256;
 /// A request to a place in the session's own tree.
 pub(crate) struct Call {
     pub(crate) session: Session,
+    /// The account's name.
+    pub(crate) account: String,
+    /// When the request came, by the store's clock.
+    pub(crate) now: Timestamp,
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
     /// The place.
@@ -33,8 +40,10 @@ pub(crate) struct Call {
     pub(crate) slash: bool,
     /// The URL of the account's root without the slash at its end.
     pub(crate) base: String,
-    /// The names by which this server was addressed.
-    hosts: Vec<String>,
+    /// The authority of the request's target, if it names one.
+    authority: Option<Authority>,
+    /// Whether a trusted proxy stands between.
+    proxied: bool,
 }
 
 impl Call {
@@ -62,15 +71,21 @@ impl Call {
     /// The conditions of the request.
     pub(crate) fn precondition(&self) -> Result<Precondition, Failure> {
         Ok(parse_precondition(&self.headers, |tag| match self.reference(tag) {
-            Ok(Target::Tree { account, path, .. }) if account == self.session.account() => Tagged::Here(path),
+            Ok(Target::Tree { account, path, .. }) if account == self.account => Tagged::Here(path),
             _ => Tagged::Foreign,
         })?)
     }
 
     /// A URL in a header.
     pub(crate) fn reference(&self, reference: &[u8]) -> Result<Target, Failure> {
-        let hosts: Vec<&str> = self.hosts.iter().map(String::as_str).collect();
-        Ok(parse_reference(reference, &hosts)?)
+        Ok(parse_reference(reference, &self.hosts())?)
+    }
+
+    /// All names of this server that the request mentions; a proxy may have changed one of them.
+    fn hosts(&self) -> Vec<&str> {
+        let forwarded = self.header("x-forwarded-host").filter(|_| self.proxied);
+        let authority = self.authority.as_ref().map(Authority::as_str);
+        self.header(HOST.as_str()).into_iter().chain(forwarded).chain(authority).collect()
     }
 
     /// The URL of a place.
@@ -86,13 +101,17 @@ pub(crate) async fn handle(core: &Core, request: Request<RequestBody>, peer: Pee
     if head.method == Method::OPTIONS {
         return options();
     }
+    if head.uri.path() == "/" && matches!(head.method, Method::GET | Method::HEAD) {
+        return landing::page();
+    }
     let answer = async {
         let target = parse_target(head.uri.path().as_bytes())?;
         let session = authenticate(core, &head.headers, peer.client).await?;
         let revoked = session.clone();
+        let asked = Asked { session, target, now: core.now(), proxied: peer.proxied };
         tokio::select! {
             biased;
-            answer = route(session, target, head, body) => answer,
+            answer = route(asked, head, body) => answer,
             () = revoked.revoked() => Err(Failure::unauthenticated()),
         }
     };
@@ -112,10 +131,8 @@ fn options() -> Response<ResponseBody> {
 
 async fn authenticate(core: &Core, headers: &HeaderMap, address: IpAddr) -> Result<Session, Failure> {
     let proof = match parse_authorization(headers).ok_or_else(Failure::unauthenticated)? {
-        Authorization::Basic { username, password } => {
-            Proof::Password { username, password: password.into() }
-        }
-        Authorization::Bearer(token) => Proof::Bearer(token.into()),
+        Authorization::Basic { username, password } => Proof::Password { username, password },
+        Authorization::Bearer(token) => Proof::Bearer(token),
     };
     let client = headers.get(USER_AGENT).map(|agent| {
         let bytes = agent.as_bytes();
@@ -126,28 +143,46 @@ async fn authenticate(core: &Core, headers: &HeaderMap, address: IpAddr) -> Resu
     core.authenticate(proof, door).await.map_err(|error| Failure::of(error, Doing::Read, str::to_owned))
 }
 
-async fn route(session: Session, target: Target, head: http::request::Parts, body: RequestBody) -> Answer {
+/// Who asks, for what, when and by which way.
+struct Asked {
+    session: Session,
+    target: Target,
+    now: Timestamp,
+    proxied: bool,
+}
+
+async fn route(asked: Asked, head: http::request::Parts, body: RequestBody) -> Answer {
+    let Asked { session, target, now, proxied } = asked;
     let method = head.method.as_str();
-    let (account, path, slash) = match target {
-        Target::Tree { account, path, slash } => (account, path, slash),
+    let own = session.account();
+    let (path, slash) = match target {
         // What belongs to others is not there.
-        Target::Principal { account } if account != session.account() => return Err(Failure::not_found()),
+        Target::Principal { account } | Target::Tree { account, .. } if account != own => {
+            return Err(Failure::not_found());
+        }
+        Target::Tree { path, slash, .. } => (path, slash),
         Target::Root | Target::Trees | Target::Principals | Target::Principal { .. } => {
-            return virtual_place::handle(&session, &target, method, &head.headers, body).await;
+            return virtual_place::handle(&session, &target, method, &head.headers, body, now).await;
         }
     };
-    if account != session.account() {
-        return Err(Failure::not_found());
-    }
     // A `?` that a client forgot to encode would cut the name short: read on, but write nothing there.
     if head.uri.query().is_some() && !matches!(method, "GET" | "HEAD" | "PROPFIND" | "REPORT") {
         return Err(Failure::bad_request(
             "a URL with a query names nothing that can be written; encode '?' as %3F",
         ));
     }
-    let base = tree_base(&session.account());
-    let hosts = hosts(&head.headers, &head.uri);
-    let call = Call { session, method: head.method, headers: head.headers, path, slash, base, hosts };
+    let call = Call {
+        base: tree_base(&own),
+        session,
+        account: own,
+        now,
+        method: head.method,
+        headers: head.headers,
+        path,
+        slash,
+        authority: head.uri.authority().cloned(),
+        proxied,
+    };
     match call.method.as_str() {
         "GET" | "HEAD" => get::handle(&call).await,
         "PUT" => put::handle(&call, body).await,
@@ -159,17 +194,11 @@ async fn route(session: Session, target: Target, head: http::request::Parts, bod
         "LOCK" => lock::lock(&call, body).await,
         "UNLOCK" => lock::unlock(&call).await,
         "REPORT" => sync_collection::handle(&call, body).await,
-        "POST" | "PATCH" => Err(Failure::method_not_allowed()),
+        "PATCH" => checksum::handle(&call).await,
+        "POST" => Err(Failure::method_not_allowed()),
         // RFC 9110 §15.6.2.
         _ => Err(Failure::new(StatusCode::NOT_IMPLEMENTED, "this method is not known here")),
     }
-}
-
-/// All names of this server that the request mentions; proxies may have changed one of them.
-fn hosts(headers: &HeaderMap, uri: &Uri) -> Vec<String> {
-    let named =
-        [HOST.as_str(), "x-forwarded-host"].into_iter().filter_map(|name| headers.get(name)?.to_str().ok());
-    named.chain(uri.authority().map(|authority| authority.as_str())).map(str::to_owned).collect()
 }
 
 /// DELETE (RFC 4918 §9.6): all or nothing, whatever lies below.

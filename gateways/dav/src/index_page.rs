@@ -1,12 +1,8 @@
 //! A folder as a plain page for people with a browser.
 
-use std::io;
-
 use allod_core::{Listing, Session};
-use allod_kit::stream_body;
-use allod_model::{EntryKey, Path};
-use bytes::Bytes;
-use futures_util::stream::try_unfold;
+use allod_kit::ResponseBody;
+use allod_model::{EntryKey, Error, Path};
 use http::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 
@@ -14,47 +10,37 @@ use crate::date::write_iso_date;
 use crate::error::{Answer, Doing, Failure};
 use crate::escape::{escape_into, escaped};
 use crate::handle::Call;
+use crate::pages::{Pages, paged};
 use crate::url::encode_segment;
 
 /// Members fetched and written at a time.
 const PAGE_NODES: usize = 500;
 /// Nothing but the page's own style may be loaded or run.
-pub(crate) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const STYLE: &str = "body{font:1rem system-ui;margin:2rem}td{padding:.1rem 1rem .1rem 0}";
 
 /// Answers GET on a folder.
 pub(crate) async fn handle(call: &Call) -> Answer {
-    let url = call.url(&call.path, true);
-    let first = call
-        .session
-        .list(&call.path, None, PAGE_NODES, false)
-        .await
-        .map_err(call.failing(Doing::Read))
-        .map_err(not_a_folder)?;
-    let mut out = head(call, &url);
-    write_rows(&mut out, &url, &first);
-    let pages = Pages { session: call.session.clone(), folder: call.path.clone(), url };
-    let state = (Some(out), pages, first.next);
-    let body = try_unfold(Some(state), |state| async move {
-        let Some((ready, pages, next)) = state else { return Ok::<_, io::Error>(None) };
-        let (mut out, next) = match (ready, next) {
-            (Some(out), next) => (out, next),
-            (None, Some(after)) => pages.rows(&after).await?,
-            (None, None) => return Ok(None),
-        };
-        if next.is_some() {
-            return Ok(Some((Bytes::from(out), Some((None, pages, next)))));
-        }
-        out.extend_from_slice(b"</table></html>\n");
-        Ok(Some((Bytes::from(out), None)))
-    });
-    let mut response = Response::new(stream_body(body));
+    let rows = Rows {
+        session: call.session.clone(),
+        folder: call.path.clone(),
+        url: call.url(&call.path, true),
+        after: None,
+    };
+    let body = paged(head(call, &rows.url), rows).await;
+    Ok(html(body.map_err(call.failing(Doing::Read)).map_err(not_a_folder)?))
+}
+
+/// A page for people.
+pub(crate) fn html(body: ResponseBody) -> Response<ResponseBody> {
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert("content-security-policy", HeaderValue::from_static(POLICY));
+    headers.insert("referrer-policy", HeaderValue::from_static("no-referrer"));
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
-    Ok(response)
+    response
 }
 
 /// A URL with a slash at its end names no file.
@@ -68,10 +54,10 @@ fn not_a_folder(failure: Failure) -> Failure {
 fn head(call: &Call, url: &str) -> Vec<u8> {
     let title = match call.path.last() {
         Some(name) => escaped(name.as_str()),
-        None => escaped(&call.session.account()),
+        None => escaped(&call.account),
     };
     let mut out = format!(
-        "<!DOCTYPE html><html><meta charset=\"utf-8\"><title>{title}</title><style>{STYLE}</style><h1>{title}</h1><table>\n"
+        "<!DOCTYPE html><html><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title><style>{STYLE}</style><h1>{title}</h1><table>\n"
     )
     .into_bytes();
     if !call.path.is_root() {
@@ -81,22 +67,24 @@ fn head(call: &Call, url: &str) -> Vec<u8> {
     out
 }
 
-struct Pages {
+/// The rows of the table.
+struct Rows {
     session: Session,
     folder: Path,
+    /// The folder's URL with its slash.
     url: String,
+    after: Option<EntryKey>,
 }
 
-impl Pages {
-    async fn rows(&self, after: &EntryKey) -> io::Result<(Vec<u8>, Option<EntryKey>)> {
-        let listing = self
-            .session
-            .list(&self.folder, Some(after), PAGE_NODES, false)
-            .await
-            .map_err(io::Error::other)?;
-        let mut out = Vec::new();
-        write_rows(&mut out, &self.url, &listing);
-        Ok((out, listing.next))
+impl Pages for Rows {
+    async fn page(&mut self, out: &mut Vec<u8>) -> Result<bool, Error> {
+        let listing = self.session.list(&self.folder, self.after.as_ref(), PAGE_NODES, false).await?;
+        write_rows(out, &self.url, &listing);
+        self.after = listing.next;
+        if self.after.is_none() {
+            out.extend_from_slice(b"</table></html>\n");
+        }
+        Ok(self.after.is_some())
     }
 }
 

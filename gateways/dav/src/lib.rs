@@ -1,7 +1,7 @@
 //! The WebDAV window on the store.
 //!
 //! [`Dav`] mounts on the shared HTTP listener and serves each account's whole tree at `/dav/ACCOUNT/`, its principal
-//! at `/principals/ACCOUNT/`, and the way to both from `/`. It speaks RFC 4918 classes 1, 2 and 3, quota (RFC 4331),
+//! at `/principals/ACCOUNT/`, and the way to both from `/`, where people find a page that says how to connect. It speaks RFC 4918 classes 1, 2 and 3, quota (RFC 4331),
 //! extended MKCOL (RFC 5689), the current principal (RFC 5397) and `sync-collection` on every folder (RFC 6578).
 //!
 //! A request is parsed into core's words, one operation of the session decides, and its outcome is printed. The
@@ -20,12 +20,15 @@
 //! ```
 
 mod body;
+mod checksum;
 mod error;
 mod get;
 mod handle;
 mod index_page;
+mod landing;
 mod lock;
 mod mkcol;
+mod pages;
 mod plan;
 mod propfind;
 mod proppatch;
@@ -67,7 +70,7 @@ impl Gateway for Dav {
     }
 
     fn mounts(&self) -> Vec<Mount> {
-        let discovery: &[&str] = &["OPTIONS", "PROPFIND"];
+        let discovery: &[&str] = &["OPTIONS", "PROPFIND", "GET", "HEAD"];
         vec![
             Mount::prefix(url::DAV_PREFIX),
             Mount::prefix(url::PRINCIPALS_PREFIX),
@@ -80,3 +83,6 @@ impl Gateway for Dav {
         handle::handle(&self.core, request, peer).await
     }
 }
+
+#[cfg(test)]
+mod tests;

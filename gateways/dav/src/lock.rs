@@ -1,10 +1,10 @@
 //! LOCK and UNLOCK (RFC 4918 §9.10, §9.11).
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use allod_core::{Lock, LockRequest, Want};
 use allod_kit::{RequestBody, ResponseBody, full_body};
-use allod_model::{ErrorKind, Timestamp};
+use allod_model::ErrorKind;
 use http::header::HeaderValue;
 use http::{HeaderMap, Response, StatusCode};
 
@@ -14,6 +14,7 @@ use crate::error::{Answer, Doing, Failure};
 use crate::handle::{Call, empty, xml};
 use crate::propfind::{Depth, parse_depth};
 use crate::props::{Held, write_active_lock};
+use crate::quirks::quirk_npm_webdav_bare_token;
 use crate::xml::Element;
 
 /// Longest `owner` element, in bytes.
@@ -68,11 +69,9 @@ async fn refresh(call: &Call, timeout: Option<Duration>) -> Answer {
 }
 
 fn discovery(call: &Call, status: StatusCode, lock: Lock, on_folder: bool) -> Response<ResponseBody> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now = Timestamp::from_secs(i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
     let mut out =
         b"<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<D:prop xmlns:D=\"DAV:\"><D:lockdiscovery>".to_vec();
-    write_active_lock(&mut out, &Held { lock, on_folder }, &call.base, now);
+    write_active_lock(&mut out, &Held { lock, on_folder }, &call.base, call.now);
     out.extend_from_slice(b"</D:lockdiscovery></D:prop>\n");
     xml(status, full_body(out))
 }
@@ -117,7 +116,10 @@ pub(crate) async fn unlock(call: &Call) -> Answer {
     // RFC 4918 §9.11.
     let header =
         call.headers.get("lock-token").ok_or_else(|| Failure::bad_request("Lock-Token is missing"))?;
-    let token = parse_lock_token(header.as_bytes())?;
+    let token = match quirk_npm_webdav_bare_token(header) {
+        Some(token) => token,
+        None => parse_lock_token(header.as_bytes())?,
+    };
     call.session.unlock(&call.path, &token).await.map_err(call.failing(Doing::Unlock))?;
     Ok(empty(StatusCode::NO_CONTENT))
 }

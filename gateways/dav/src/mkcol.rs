@@ -4,9 +4,8 @@ use allod_core::{FolderOptions, Property};
 use allod_kit::{RequestBody, full_body};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
-use http_body::Body;
 
-use crate::body::read_xml;
+use crate::body::read_text;
 use crate::error::{Answer, Doing, Failure};
 use crate::handle::{Call, empty, xml};
 use crate::plan::{Live, PROPERTIES_MAX, empty_element};
@@ -31,16 +30,14 @@ pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
 }
 
 async fn read_wishes(call: &Call, body: RequestBody) -> Result<Option<Document>, Failure> {
-    if body.is_end_stream() {
-        return Ok(None);
-    }
+    let Some(bytes) = read_text(body).await? else { return Ok(None) };
     let kind = call.header(CONTENT_TYPE.as_str()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if !matches!(kind.as_str(), "application/xml" | "text/xml") {
         // RFC 4918 §9.3.1: a body of a type that is not understood.
         return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body of MKCOL is XML"));
     }
-    read_xml(body).await
+    Ok(Some(Document::parse(&bytes)?))
 }
 
 /// What an extended MKCOL asks for.

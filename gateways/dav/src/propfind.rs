@@ -1,24 +1,25 @@
 //! PROPFIND (RFC 4918 §9.1) on files and folders, streamed page by page.
 
-use std::io;
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use allod_core::{Lock, Node, Session};
-use allod_kit::{RequestBody, ResponseBody, full_body, stream_body};
-use allod_model::{EntryKey, Error, Path, Timestamp};
-use bytes::Bytes;
-use futures_util::stream::try_unfold;
+use allod_core::{Listing, Lock, Node, Session};
+use allod_kit::{RequestBody, ResponseBody, full_body};
+use allod_model::{EntryKey, Error, ErrorKind, Path, Timestamp};
 use http::header::HeaderValue;
 use http::{HeaderMap, Response, StatusCode};
 
 use crate::body::read_xml;
 use crate::error::{Answer, Doing, Failure};
 use crate::handle::{Call, xml};
+use crate::pages::{Pages, paged};
 use crate::plan::{Live, Plan};
 use crate::props::{Subject, Writer, held};
 use crate::quirks::quirk_windows_small_rows;
+use crate::url::place_url;
 use crate::xml::Document;
 
+/// Most documents below a folder that is listed with everything below it.
+const DOCUMENTS_MAX: u64 = 20_000;
+/// Most members, folders too, that such a listing shows.
+const MEMBERS_MAX: usize = 40_000;
 /// Members fetched and written at a time.
 const PAGE_NODES: usize = 1000;
 /// Room made for each member's row, in bytes.
@@ -115,11 +116,16 @@ pub(crate) fn parse_plan(document: Option<&Document>) -> Result<Plan, Failure> {
     }
 }
 
-/// Reads and understands the request: the plan, the depth and the preferences.
-pub(crate) async fn parse(
-    headers: &HeaderMap,
-    body: RequestBody,
-) -> Result<(Plan, Depth, Preference), Failure> {
+/// What a PROPFIND asks.
+pub(crate) struct Question {
+    pub(crate) plan: Plan,
+    pub(crate) depth: Depth,
+    pub(crate) preference: Preference,
+}
+
+/// Reads and understands the request.
+pub(crate) async fn parse(headers: &HeaderMap, body: RequestBody) -> Result<Question, Failure> {
+    // RFC 4918 §9.1: without the header, infinity is meant.
     let depth = parse_depth(headers, Depth::Infinity)?;
     let preference = parse_prefer(headers);
     let document = read_xml(body).await?;
@@ -128,13 +134,13 @@ pub(crate) async fn parse(
     if document.is_none() && quirk_windows_small_rows(headers) {
         plan = plan.without(Live::SupportedLock);
     }
-    Ok((plan, depth, preference))
+    Ok(Question { plan, depth, preference })
 }
 
 /// A writer with what the plan needs of the account.
-pub(crate) async fn writer(session: &Session, plan: Plan) -> Result<Writer, Error> {
+pub(crate) async fn writer(session: &Session, plan: Plan, now: Timestamp) -> Result<Writer, Error> {
     let wants_quota = plan.asks(Live::QuotaAvailable) || plan.asks(Live::QuotaUsed);
-    let mut writer = Writer::new(plan, &session.account(), now());
+    let mut writer = Writer::new(plan, &session.account(), now);
     if wants_quota {
         let quota = session.quota().await?;
         writer.quota = Some((quota.used, quota.available));
@@ -142,17 +148,15 @@ pub(crate) async fn writer(session: &Session, plan: Plan) -> Result<Writer, Erro
     Ok(writer)
 }
 
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
-
 /// Answers PROPFIND on a place in the tree. Never redirects: Explorer loses its way on a 301.
 pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
-    let (plan, depth, preference) = parse(&call.headers, body).await?;
+    let question = parse(&call.headers, body).await?;
+    let preference = question.preference;
     let failing = call.failing(Doing::Read);
-    let node = call.session.stat(&call.path, call.want(), plan.needs_dead()).await.map_err(&failing)?;
-    if depth == Depth::Infinity && node.is_folder() {
+    let node =
+        call.session.stat(&call.path, call.want(), question.plan.needs_dead()).await.map_err(&failing)?;
+    let documents = node.folder.map_or(0, |facts| facts.documents);
+    if question.depth == Depth::Infinity && documents > DOCUMENTS_MAX {
         // RFC 4918 §9.1: a server may refuse infinite depth, with this condition.
         return Err(Failure::forbidden("propfind-finite-depth"));
     }
@@ -160,97 +164,162 @@ pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
     if !precondition.any_of.is_empty() || precondition.if_match.is_some() {
         call.session.judge_now(&call.path, &precondition, call.want()).await.map_err(&failing)?;
     }
-    let url = call.url(&call.path, node.is_folder());
-    let mut response =
-        listing(&call.session, &call.path, url, &node, plan, depth, preference).await.map_err(&failing)?;
+    let mut response = xml(StatusCode::MULTI_STATUS, listing(call, &node, question).await.map_err(&failing)?);
     preference.applied(&mut response);
     Ok(response)
 }
 
-/// A multistatus of a node and, at depth 1, of its members.
-pub(crate) async fn listing(
-    session: &Session,
-    path: &Path,
-    url: String,
-    node: &Node,
-    plan: Plan,
-    depth: Depth,
-    preference: Preference,
-) -> Result<Response<ResponseBody>, Error> {
-    let wants_locks = plan.asks(Live::LockDiscovery);
-    let members = depth == Depth::One && node.is_folder();
-    let locks = match (wants_locks, members) {
+/// A multistatus of a node and, as the depth says, of what is in it.
+async fn listing(call: &Call, node: &Node, question: Question) -> Result<ResponseBody, Error> {
+    let Question { plan, depth, preference } = question;
+    let (session, path) = (&call.session, &call.path);
+    let members = depth != Depth::Zero && node.is_folder();
+    let locks = match (plan.asks(Live::LockDiscovery), members) {
         (false, _) => Vec::new(),
         (true, true) => session.locks_within(path).await?,
         (true, false) => session.locks(path).await?,
     };
+    let url = call.url(path, node.is_folder());
+    let mut writer = writer(session, plan, call.now).await?;
     let mut out = Vec::with_capacity(2 * ROW_BYTES);
     out.extend_from_slice(MULTISTATUS_HEAD);
-    let mut writer = writer(session, plan).await?;
     if !(members && preference.no_root) {
         let held = held(&locks, path, node.is_folder());
         writer.response(&mut out, url.as_bytes(), Subject::Node(node, &held));
     }
     if !members {
         out.extend_from_slice(MULTISTATUS_TAIL);
-        return Ok(xml(StatusCode::MULTI_STATUS, full_body(out)));
+        return Ok(full_body(out));
     }
-    let mut rest =
-        Members { session: session.clone(), writer, folder: path.clone(), url, locks, after: None };
-    if !rest.page(&mut out).await? {
-        return Ok(xml(StatusCode::MULTI_STATUS, full_body(out)));
-    }
-    Ok(xml(StatusCode::MULTI_STATUS, rest.stream(out)))
+    let deeper = (depth == Depth::Infinity).then(|| Deeper {
+        asked: url.clone(),
+        left: MEMBERS_MAX,
+        folders: Vec::new(),
+    });
+    let folder = path.clone();
+    paged(out, Members { session: session.clone(), writer, folder, url, locks, after: None, deeper }).await
 }
 
-/// What is left to list of a folder.
+/// What is left to list.
 struct Members {
     session: Session,
     writer: Writer,
+    /// The folder whose members are written.
     folder: Path,
-    /// The folder's URL with its slash.
+    /// Its URL with the slash.
     url: String,
+    /// The locks that show on its members.
     locks: Vec<Lock>,
+    /// The last of its members that was fetched.
     after: Option<EntryKey>,
+    /// `None` at depth 1.
+    deeper: Option<Deeper>,
+}
+
+/// What infinite depth adds.
+struct Deeper {
+    /// The URL that was asked for.
+    asked: String,
+    /// How many more members may be written.
+    left: usize,
+    /// Folders that were written and not listed yet, the next one last. **Invariant:** no more than members written.
+    folders: Vec<Path>,
+}
+
+impl Pages for Members {
+    async fn page(&mut self, out: &mut Vec<u8>) -> Result<bool, Error> {
+        let mut room = PAGE_NODES;
+        while room > 0 {
+            let listing = self.fetch(room).await?;
+            room = room.saturating_sub(listing.nodes.len().max(1));
+            if !self.write(out, &listing.nodes) {
+                return Ok(false);
+            }
+            self.after = listing.next;
+            if self.after.is_none() && !self.descend().await? {
+                out.extend_from_slice(MULTISTATUS_TAIL);
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }
 
 impl Members {
-    /// Appends the next members, and the end after the last; whether more follow.
-    async fn page(&mut self, out: &mut Vec<u8>) -> Result<bool, Error> {
+    async fn fetch(&self, limit: usize) -> Result<Listing, Error> {
         let dead = self.writer.plan.needs_dead();
-        let listing = self.session.list(&self.folder, self.after.as_ref(), PAGE_NODES, dead).await?;
-        out.reserve(listing.nodes.len() * ROW_BYTES);
-        for node in &listing.nodes {
+        let listing = self.session.list(&self.folder, self.after.as_ref(), limit, dead).await;
+        match listing {
+            Err(error) if self.deeper.is_some() && is_gone(&error) => {
+                Ok(Listing { nodes: Vec::new(), next: None })
+            }
+            listing => listing,
+        }
+    }
+
+    /// Appends members; `false`, and the end appended, when there are too many.
+    fn write(&mut self, out: &mut Vec<u8>, nodes: &[Node]) -> bool {
+        out.reserve(nodes.len() * ROW_BYTES);
+        for node in nodes {
+            if self.deeper.as_ref().is_some_and(|deeper| deeper.left == 0) {
+                self.cut(out);
+                return false;
+            }
             let held = match self.locks.is_empty() {
                 true => Vec::new(),
                 false => held(&self.locks, &self.folder.join(node.name.clone()), node.is_folder()),
             };
             self.writer.member(out, self.url.as_bytes(), node, &held);
+            if let Some(deeper) = &mut self.deeper {
+                deeper.left -= 1;
+            }
         }
-        self.after = listing.next;
-        if self.after.is_none() {
-            out.extend_from_slice(MULTISTATUS_TAIL);
+        if let Some(deeper) = &mut self.deeper {
+            let folders = nodes.iter().rev().filter(|node| node.is_folder());
+            deeper.folders.extend(folders.map(|node| self.folder.join(node.name.clone())));
         }
-        Ok(self.after.is_some())
+        true
     }
 
-    /// `first`, then the pages that follow. A failure, or the end of the credential, cuts the connection.
-    fn stream(self, first: Vec<u8>) -> ResponseBody {
-        let pages = try_unfold((Some(first), Some(self)), |(ready, rest)| async move {
-            if let Some(ready) = ready {
-                return Ok(Some((Bytes::from(ready), (None, rest))));
-            }
-            let Some(mut rest) = rest else { return Ok::<_, io::Error>(None) };
-            let mut out = Vec::new();
-            let more = rest.page(&mut out).await.map_err(io::Error::other)?;
-            Ok(Some((Bytes::from(out), (None, more.then_some(rest)))))
-        });
-        stream_body(pages)
+    /// Goes on with the next folder; `false` when there is none.
+    async fn descend(&mut self) -> Result<bool, Error> {
+        let Some(folder) = self.deeper.as_mut().and_then(|deeper| deeper.folders.pop()) else {
+            return Ok(false);
+        };
+        if self.writer.plan.asks(Live::LockDiscovery) {
+            self.locks = match self.session.locks_within(&folder).await {
+                Err(error) if is_gone(&error) => Vec::new(),
+                locks => locks?,
+            };
+        }
+        self.url = place_url(&self.writer.base, &folder, true);
+        self.folder = folder;
+        Ok(true)
     }
+
+    /// Says that not all is there, as RFC 6578 §3.6 does, and ends.
+    fn cut(&self, out: &mut Vec<u8>) {
+        let asked = self.deeper.as_ref().map_or("", |deeper| &deeper.asked);
+        out.extend_from_slice(b"<D:response><D:href>");
+        out.extend_from_slice(asked.as_bytes());
+        out.extend_from_slice(
+            b"</D:href><D:status>HTTP/1.1 507 Insufficient Storage</D:status>\
+              <D:error><D:propfind-finite-depth/></D:error></D:response>\n",
+        );
+        out.extend_from_slice(MULTISTATUS_TAIL);
+    }
+}
+
+/// A folder below may go, or become a file, while those above are listed.
+fn is_gone(error: &Error) -> bool {
+    matches!(error.kind, ErrorKind::NotFound | ErrorKind::WrongKind)
 }
 
 #[cfg(test)]
 mod tests {
+    use allod_core::FolderOptions;
+    use allod_model::{NameRule, Precondition};
+
     use super::*;
 
     #[test]
@@ -299,5 +368,31 @@ mod tests {
         assert_eq!(plan("<propfind><allprop/></propfind>"), None);
         let many: String = (0..1001).map(|n| format!("<p{n}/>")).collect();
         assert_eq!(plan(&format!("<propfind xmlns='DAV:'><prop>{many}</prop></propfind>")), None);
+    }
+
+    #[tokio::test]
+    async fn too_many_members_end_with_507() {
+        let (core, _) = crate::tests::store().await;
+        let session = core.operator().session("alice").unwrap();
+        let folder = Path::parse(b"d", NameRule::Strict).unwrap();
+        for name in ["d", "d/a", "d/b", "d/b/c"] {
+            let path = Path::parse(name.as_bytes(), NameRule::Strict).unwrap();
+            session.make_folder(&path, FolderOptions::default(), Precondition::default()).await.unwrap();
+        }
+        for (left, rows) in [(3, 3), (2, 2), (0, 0)] {
+            let writer = writer(&session, Plan::all(), Timestamp::from_secs(0)).await.unwrap();
+            let url = "/dav/alice/d/".to_owned();
+            let deeper = Some(Deeper { asked: url.clone(), left, folders: Vec::new() });
+            let (session, folder) = (session.clone(), folder.clone());
+            let mut members =
+                Members { session, writer, folder, url, locks: Vec::new(), after: None, deeper };
+            let mut out = Vec::new();
+            assert!(!members.page(&mut out).await.unwrap());
+            let text = String::from_utf8(out).unwrap();
+            assert_eq!(text.matches("<D:propstat>").count(), rows, "{text}");
+            let cut = "<D:href>/dav/alice/d/</D:href><D:status>HTTP/1.1 507 Insufficient Storage</D:status>";
+            assert_eq!(text.contains(cut), left < 3, "{text}");
+            assert!(text.ends_with("</D:multistatus>\n"));
+        }
     }
 }

@@ -8,8 +8,9 @@ use http::{Response, StatusCode};
 use crate::body::read_xml;
 use crate::date::{parse_http_date, parse_iso_date};
 use crate::error::{Answer, Doing, Failure};
-use crate::handle::{Call, xml};
+use crate::handle::{Call, empty, xml};
 use crate::plan::{Live, PROPERTIES_MAX, empty_element};
+use crate::propfind::parse_prefer;
 use crate::quirks::{quirk_rclone_lastmodified, quirk_windows_times};
 use crate::xml::Element;
 
@@ -26,6 +27,13 @@ pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
             .set_properties(&call.path, call.want(), update.changes, precondition)
             .await
             .map_err(&failing)?;
+    }
+    let preference = parse_prefer(&call.headers);
+    if preference.minimal && update.refused.is_empty() {
+        // RFC 8144 §2.2: all went well, so there is nothing to say.
+        let mut response = empty(StatusCode::NO_CONTENT);
+        preference.applied(&mut response);
+        return Ok(response);
     }
     Ok(answer(&url, &update.fine, &update.refused))
 }

@@ -1,7 +1,7 @@
 //! What particular clients need beyond the standards. Each quirk names its client and has a test of its name.
 
-use allod_model::Timestamp;
-use http::HeaderMap;
+use allod_model::{LockToken, Timestamp};
+use http::{HeaderMap, HeaderValue};
 
 /// Finder sends PUT with `Transfer-Encoding: chunked` and the length in a header of its own; with it, a cut-off
 /// upload is noticed. `None` when a real length is there or the header cannot be read.
@@ -46,6 +46,23 @@ pub fn quirk_rclone_lastmodified(namespace: &str, name: &str, text: &str) -> Opt
         return None;
     }
     text.trim().parse().ok().map(Timestamp::from_secs)
+}
+
+/// npm `webdav` sends UNLOCK with its token bare, without the angle brackets of a coded URL. `None` when there are
+/// brackets, or when it is not one word.
+pub fn quirk_npm_webdav_bare_token(header: &HeaderValue) -> Option<LockToken> {
+    let token = header.to_str().ok()?.trim();
+    let bare = token.contains(':') && !token.contains(|c: char| c.is_whitespace() || matches!(c, '<' | '>'));
+    bare.then(|| LockToken(token.to_owned()))
+}
+
+/// Joplin sends `If-None-Match: JoplinIgnore-12345`, without quotes, with everything but GET, so that it never
+/// matches. It is taken for what it would be in quotes. Only in `If-None-Match`: nothing is protected by it there
+/// that a refusal would protect better.
+pub fn quirk_joplin_bare_tag(tag: &[u8]) -> Option<&str> {
+    let tag = std::str::from_utf8(tag).ok()?.trim();
+    let bare = !tag.is_empty() && tag.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'*');
+    bare.then_some(tag)
 }
 
 #[cfg(test)]
@@ -99,5 +116,22 @@ mod tests {
     fn quirk_rclone_lastmodified_is_read() {
         assert_eq!(quirk_rclone_lastmodified("DAV:", "lastmodified", "12"), Some(Timestamp::from_secs(12)));
         assert_eq!(quirk_rclone_lastmodified("DAV:", "getlastmodified", "12"), None);
+    }
+
+    #[test]
+    fn quirk_npm_webdav_bare_token_is_read() {
+        let token = |text: &str| quirk_npm_webdav_bare_token(&text.parse().unwrap()).map(|token| token.0);
+        assert_eq!(token(" urn:uuid:1 "), Some("urn:uuid:1".to_owned()));
+        for other in ["<urn:uuid:1>", "<urn:uuid:1", "urn:uuid:1>", "a:b c:d", "token", ""] {
+            assert_eq!(token(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn quirk_joplin_bare_tag_is_read() {
+        assert_eq!(quirk_joplin_bare_tag(b" JoplinIgnore-77 "), Some("JoplinIgnore-77"));
+        for other in [&b""[..], b" ", b"\"a", b"a b", b"*", b"\xFF"] {
+            assert_eq!(quirk_joplin_bare_tag(other), None);
+        }
     }
 }

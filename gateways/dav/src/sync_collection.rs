@@ -1,18 +1,16 @@
 //! REPORT, of which there is one: `sync-collection` (RFC 6578).
 
 use std::collections::HashSet;
-use std::io;
 
 use allod_core::{Changes, Session};
-use allod_kit::{RequestBody, full_body, stream_body};
+use allod_kit::{RequestBody, full_body};
 use allod_model::{EntryKey, Error, NodeId, Path, Seq};
-use bytes::Bytes;
-use futures_util::stream::try_unfold;
 use http::StatusCode;
 
 use crate::body::read_xml;
 use crate::error::{Answer, Doing, Failure};
 use crate::handle::{Call, xml};
+use crate::pages::{Pages, pages_after};
 use crate::plan::Plan;
 use crate::propfind::{self, Depth, MULTISTATUS_HEAD, MULTISTATUS_TAIL, parse_depth, parse_prefer};
 use crate::props::{Writer, parse_sync_token, write_sync_token};
@@ -57,11 +55,12 @@ pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
     };
     let mut sync = Sync {
         session: call.session.clone(),
-        writer: propfind::writer(&call.session, query.plan).await.map_err(&failing)?,
+        writer: propfind::writer(&call.session, query.plan, call.now).await.map_err(&failing)?,
         folder: call.path.clone(),
         id: node.id,
         url: call.url(&call.path, true),
         since,
+        initial: since.is_none(),
         until: facts.token,
         limit: query.limit,
         seen: HashSet::new(),
@@ -74,7 +73,7 @@ pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
     }
     let mut out = MULTISTATUS_HEAD.to_vec();
     let more = sync.write(&mut out, first);
-    let body = if more { sync.stream(out) } else { full_body(out) };
+    let body = if more { pages_after(out, sync) } else { full_body(out) };
     let mut response = xml(StatusCode::MULTI_STATUS, body);
     preference.applied(&mut response);
     Ok(response)
@@ -116,6 +115,8 @@ struct Sync {
     /// The folder's URL with its slash.
     url: String,
     since: Option<Seq>,
+    /// The client knows nothing yet.
+    initial: bool,
     /// The folder's token when the request came: what changes later may be left for the next time.
     until: Seq,
     /// What the client still takes.
@@ -125,19 +126,12 @@ struct Sync {
 }
 
 impl Sync {
-    /// The next page. Changes of one commit are not parted, so a page can come out longer than the client's limit;
-    /// then a shorter one is tried.
+    /// The next page. Changes of one commit are not parted, so it is longer than the client's limit if the first
+    /// commit in it is.
     async fn fetch(&self) -> Result<Changes, Error> {
         let limit = self.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         let dead = self.writer.plan.needs_dead();
-        let mut size = limit.min(PAGE_CHANGES);
-        loop {
-            let page = self.session.changes(&self.folder, self.since, size, dead).await?;
-            if page.changes.len() <= limit || size <= 1 {
-                return Ok(page);
-            }
-            size /= 2;
-        }
+        self.session.changes(&self.folder, self.since, limit.min(PAGE_CHANGES), dead).await
     }
 
     /// Appends a page, and the end if it is the last; whether more is to be fetched.
@@ -145,13 +139,16 @@ impl Sync {
         let over_limit = self.limit.is_some_and(|limit| page.changes.len() as u64 > limit);
         // RFC 6578 §3.2: a member appears once. One that comes again was changed while we spoke; it, and what is
         // newer, is for the next time, and the token says so. A page that would exceed the limit is, too.
-        if over_limit || page.changes.iter().any(|change| self.seen.contains(&change.key)) {
+        let again = |key: &EntryKey| self.seen.contains(key) || self.seen.contains(&key.twin());
+        if over_limit || (!self.seen.is_empty() && page.changes.iter().any(|change| again(&change.key))) {
             self.finish(out, self.since.unwrap_or_default(), over_limit);
             return false;
         }
         for change in &page.changes {
             match &change.node {
                 Some(node) => self.writer.member(out, self.url.as_bytes(), node, &[]),
+                // What a client never heard of has not gone for it.
+                None if self.initial => {}
                 None => self.gone(out, &change.key),
             }
         }
@@ -193,20 +190,12 @@ impl Sync {
         out.extend_from_slice(b"</D:sync-token>\n");
         out.extend_from_slice(MULTISTATUS_TAIL);
     }
+}
 
-    /// `first`, then the pages that follow. A failure, or the end of the credential, cuts the connection.
-    fn stream(self, first: Vec<u8>) -> allod_kit::ResponseBody {
-        let pages = try_unfold((Some(first), Some(self)), |(ready, rest)| async move {
-            if let Some(ready) = ready {
-                return Ok(Some((Bytes::from(ready), (None, rest))));
-            }
-            let Some(mut sync) = rest else { return Ok::<_, io::Error>(None) };
-            let page = sync.fetch().await.map_err(io::Error::other)?;
-            let mut out = Vec::new();
-            let more = sync.write(&mut out, page);
-            Ok(Some((Bytes::from(out), (None, more.then_some(sync)))))
-        });
-        stream_body(pages)
+impl Pages for Sync {
+    async fn page(&mut self, out: &mut Vec<u8>) -> Result<bool, Error> {
+        let changes = self.fetch().await?;
+        Ok(self.write(out, changes))
     }
 }
 

@@ -3,14 +3,14 @@
 //! Clients find their way by them (RFC 5397), and Explorer insists on asking the parent of what it mounts.
 
 use allod_core::{Session, Want};
-use allod_kit::{RequestBody, full_body};
-use allod_model::Path;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use allod_kit::{RequestBody, ResponseBody, full_body};
+use allod_model::{Error, Path, Timestamp};
 use http::{HeaderMap, Response, StatusCode};
 
 use crate::error::{Answer, Doing, Failure};
 use crate::handle::xml;
-use crate::propfind::{self, Depth, MULTISTATUS_HEAD, MULTISTATUS_TAIL};
+use crate::index_page::html;
+use crate::propfind::{self, Depth, MULTISTATUS_HEAD, MULTISTATUS_TAIL, Question};
 use crate::props::{Subject, Writer};
 use crate::url::{DAV_PREFIX, PRINCIPALS_PREFIX, Target, principal_url, tree_base};
 
@@ -21,9 +21,10 @@ pub(crate) async fn handle(
     method: &str,
     headers: &HeaderMap,
     body: RequestBody,
+    now: Timestamp,
 ) -> Answer {
     match method {
-        "PROPFIND" => find(session, target, headers, body).await,
+        "PROPFIND" => find(session, target, propfind::parse(headers, body).await?, now).await,
         "GET" | "HEAD" => Ok(page(session)),
         // RFC 3253 §3.6: none of the reports is supported here.
         "REPORT" => Err(Failure::forbidden("supported-report")),
@@ -32,14 +33,15 @@ pub(crate) async fn handle(
     }
 }
 
-async fn find(session: &Session, target: &Target, headers: &HeaderMap, body: RequestBody) -> Answer {
-    let (plan, depth, preference) = propfind::parse(headers, body).await?;
+async fn find(session: &Session, target: &Target, question: Question, now: Timestamp) -> Answer {
+    let Question { plan, depth, preference } = question;
+    // RFC 4918 §9.1: a server may refuse infinite depth, with this condition.
     if depth == Depth::Infinity {
         return Err(Failure::forbidden("propfind-finite-depth"));
     }
     let failing = |error| Failure::of(error, Doing::Read, str::to_owned);
     let dead = plan.needs_dead();
-    let mut writer = propfind::writer(session, plan).await.map_err(failing)?;
+    let mut writer = propfind::writer(session, plan, now).await.map_err(failing)?;
     let mut out = MULTISTATUS_HEAD.to_vec();
     let own = principal_url(&session.account());
     let (url, subject) = match target {
@@ -67,7 +69,7 @@ async fn members(
     writer: &mut Writer,
     out: &mut Vec<u8>,
     dead: bool,
-) -> Result<(), allod_model::Error> {
+) -> Result<(), Error> {
     match target {
         Target::Root => {
             writer.response(out, DAV_PREFIX.as_bytes(), Subject::Place("dav"));
@@ -88,14 +90,10 @@ async fn members(
 }
 
 /// A page for people that points to the account's tree.
-fn page(session: &Session) -> Response<allod_kit::ResponseBody> {
+fn page(session: &Session) -> Response<ResponseBody> {
     // **Invariant:** a percent-encoded URL needs no escaping in HTML.
     let url = tree_base(&session.account()) + "/";
-    let mut response =
-        Response::new(full_body(format!("<!DOCTYPE html><title>allod</title><a href=\"{url}\">{url}</a>\n")));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert("content-security-policy", HeaderValue::from_static(crate::index_page::POLICY));
-    response
+    let text =
+        format!("<!DOCTYPE html><html lang=\"en\"><title>allod</title><a href=\"{url}\">{url}</a></html>\n");
+    html(full_body(text))
 }

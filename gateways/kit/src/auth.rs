@@ -5,11 +5,12 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use zeroize::Zeroizing;
 
 /// Longest `Authorization` value that is looked at, in bytes.
 const AUTHORIZATION_BYTES_MAX: usize = 4096;
 
-/// What a client presents. Has no `Debug`, so that no secret ends in a log.
+/// What a client presents. Has no `Debug`, so that no secret ends in a log; secrets are overwritten when dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Authorization {
     /// RFC 7617: user name and password, both UTF-8.
@@ -17,10 +18,10 @@ pub enum Authorization {
         /// The part before the first colon.
         username: String,
         /// The rest, colons included.
-        password: String,
+        password: Zeroizing<String>,
     },
     /// RFC 6750: a token.
-    Bearer(String),
+    Bearer(Zeroizing<String>),
 }
 
 /// Reads the `Authorization` header; `None` when absent, repeated, malformed, or of another scheme.
@@ -33,19 +34,28 @@ pub fn parse_authorization(headers: &HeaderMap) -> Option<Authorization> {
     let (scheme, rest) = value.to_str().ok()?.trim().split_once(' ')?;
     let rest = rest.trim();
     if scheme.eq_ignore_ascii_case("bearer") && !rest.is_empty() {
-        return Some(Authorization::Bearer(rest.to_owned()));
+        return Some(Authorization::Bearer(rest.to_owned().into()));
     }
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
     // Some clients leave the padding out.
     let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-    let decoded = GeneralPurpose::new(&STANDARD, config).decode(rest).ok()?;
+    let decoded = Zeroizing::new(GeneralPurpose::new(&STANDARD, config).decode(rest).ok()?);
+    // RFC 7617 §2: the name ends at the first colon.
+    let colon = decoded.iter().position(|byte| *byte == b':')?;
+    let (username, password) = (&decoded[..colon], &decoded[colon + 1..]);
     // RFC 7617 §2.1: the challenge says charset UTF-8; what is not UTF-8 is read as Latin-1, the older habit.
-    let decoded = String::from_utf8(decoded)
-        .unwrap_or_else(|latin| latin.into_bytes().into_iter().map(char::from).collect::<String>());
-    let (username, password) = decoded.split_once(':')?;
-    Some(Authorization::Basic { username: username.to_owned(), password: password.to_owned() })
+    let utf8 = std::str::from_utf8(&decoded).is_ok();
+    let read = |bytes: &[u8]| match std::str::from_utf8(bytes) {
+        Ok(text) if utf8 => text.to_owned(),
+        // Room for the longest outcome, so that no half-read copy of a secret is left behind by growing.
+        _ => bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+            text.push(char::from(*byte));
+            text
+        }),
+    };
+    Some(Authorization::Basic { username: read(username), password: read(password).into() })
 }
 
 #[cfg(test)]
@@ -59,7 +69,7 @@ mod tests {
     }
 
     fn basic(username: &str, password: &str) -> Option<Authorization> {
-        Some(Authorization::Basic { username: username.to_owned(), password: password.to_owned() })
+        Some(Authorization::Basic { username: username.to_owned(), password: password.to_owned().into() })
     }
 
     #[test]
@@ -74,7 +84,7 @@ mod tests {
             ("Basic ***", None),
             ("Digest x", None),
             ("Basic", None),
-            ("bearer  abc", Some(Authorization::Bearer("abc".to_owned()))),
+            ("bearer  abc", Some(Authorization::Bearer("abc".to_owned().into()))),
         ];
         for (value, wanted) in table {
             assert!(parse(value) == wanted, "{value}");

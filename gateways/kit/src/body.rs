@@ -11,7 +11,8 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep};
+
+use crate::watch::Patience;
 
 /// The body of an answer: whole or streamed. An error cuts the connection (HTTP/2: the stream), so that the client
 /// knows that the body is not complete.
@@ -57,8 +58,7 @@ const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
 pub struct RequestBody {
     /// `None` once drained away by [`Drop`], or for a body made of nothing.
     inner: Option<Incoming>,
-    idle: Duration,
-    timer: Option<Pin<Box<Sleep>>>,
+    patience: Patience,
     /// The client waits for `100 Continue`, and nobody has asked for the body yet.
     withheld: bool,
     ended: bool,
@@ -67,12 +67,12 @@ pub struct RequestBody {
 impl RequestBody {
     pub(crate) fn new(inner: Incoming, idle: Duration, expects_continue: bool) -> Self {
         let ended = inner.is_end_stream();
-        RequestBody { inner: Some(inner), idle, timer: None, withheld: expects_continue, ended }
+        RequestBody { inner: Some(inner), patience: Patience::new(idle), withheld: expects_continue, ended }
     }
 
     /// A body of nothing, for requests that do not come from a socket.
     pub fn empty() -> Self {
-        RequestBody { inner: None, idle: Duration::ZERO, timer: None, withheld: false, ended: true }
+        RequestBody { inner: None, patience: Patience::new(Duration::ZERO), withheld: false, ended: true }
     }
 }
 
@@ -89,16 +89,12 @@ impl Body for RequestBody {
         this.withheld = false;
         match Pin::new(inner).poll_frame(context) {
             Poll::Ready(frame) => {
-                this.timer = None;
+                this.patience.renew();
                 this.ended = !matches!(frame, Some(Ok(_)));
                 Poll::Ready(frame.map(|f| f.map_err(broken)))
             }
             Poll::Pending => {
-                let idle = this.idle;
-                let timer = this
-                    .timer
-                    .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + idle)));
-                ready!(timer.as_mut().poll(context));
+                ready!(this.patience.poll_end(context));
                 this.inner = None;
                 this.ended = true;
                 let silent =

@@ -19,10 +19,10 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::peer::forwarded_tls;
+use crate::request_line::StrictIo;
 use crate::router::text;
 use crate::watch::{Activity, BusyBody, PatientIo};
-use crate::{Accepted, HttpRouter, Listener, Network, Peer, RequestBody, Stop, client_address};
+use crate::{Accepted, HttpRouter, Listener, Network, Peer, RequestBody, Stop};
 
 /// Largest head of a request: request line and all headers, in bytes.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -50,7 +50,7 @@ pub struct HttpOptions {
     pub body_idle_timeout: Duration,
     /// At shutdown, the time for requests under way to finish. Default 8 s.
     pub shutdown_timeout: Duration,
-    /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Default none.
+    /// Proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed. Default none.
     pub trusted_proxies: Vec<Network>,
 }
 
@@ -120,7 +120,8 @@ impl Server {
         let tls = connection.is_tls();
         let service = service_fn(|request| self.clone().answer(request, socket, tls, activity.clone()));
         let builder = self.builder();
-        let io = TokioIo::new(PatientIo::new(connection, self.options.body_idle_timeout));
+        let io = PatientIo::new(connection, self.options.body_idle_timeout);
+        let io = TokioIo::new(StrictIo::new(io, activity.clone()));
         let mut connection = pin!(builder.serve_connection(io, service));
         let mut closing = false;
         loop {
@@ -170,14 +171,10 @@ impl Server {
     ) -> Result<Response<BusyBody>, Infallible> {
         let busy = activity.enter();
         let started = Instant::now();
-        let trusted = &self.options.trusted_proxies;
-        let peer = Peer {
-            socket,
-            client: client_address(socket.ip(), request.headers(), trusted),
-            tls: tls || forwarded_tls(socket.ip(), request.headers(), trusted),
-        };
-        // The query is left out: it may carry a secret.
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let peer = Peer::of(socket, tls, request.headers(), &self.options.trusted_proxies);
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        // The query is left out of the log: it may carry a secret.
+        let path = uri.path();
         let waits =
             request.headers().get(EXPECT).is_some_and(|e| e.as_bytes().eq_ignore_ascii_case(b"100-continue"));
         let idle = self.options.body_idle_timeout;

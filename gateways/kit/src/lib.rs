@@ -27,6 +27,7 @@ mod gateway;
 mod http_server;
 mod listener;
 mod peer;
+mod request_line;
 mod router;
 mod tls;
 mod watch;

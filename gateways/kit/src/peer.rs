@@ -18,6 +18,19 @@ pub struct Peer {
     pub client: IpAddr,
     /// Whether the client's connection is encrypted: to us, or to a trusted proxy by its word.
     pub tls: bool,
+    /// Whether the other end is a trusted proxy, whose `X-Forwarded-*` headers are to be believed.
+    pub proxied: bool,
+}
+
+impl Peer {
+    /// Who sent a request with these headers over a connection from `socket`, encrypted or not.
+    pub(crate) fn of(socket: SocketAddr, encrypted: bool, headers: &HeaderMap, trusted: &[Network]) -> Peer {
+        let proxied = is_trusted(socket.ip(), trusted);
+        let says_tls =
+            || headers.get("x-forwarded-proto").is_some_and(|p| p.as_bytes().eq_ignore_ascii_case(b"https"));
+        let client = client_address(socket.ip(), headers, trusted);
+        Peer { socket, client, tls: encrypted || (proxied && says_tls()), proxied }
+    }
 }
 
 /// An address or a range of addresses, written `10.0.0.1` or `10.0.0.0/8` or `fd00::/8`.
@@ -78,9 +91,8 @@ impl Network {
 
 /// The client's address: walks `X-Forwarded-For` from its right end as long as the one who speaks is trusted.
 pub fn client_address(socket: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
-    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
     let mut client = socket.to_canonical();
-    if !is_trusted(client) {
+    if !is_trusted(client, trusted) {
         return client;
     }
     let values: Vec<&str> =
@@ -89,19 +101,15 @@ pub fn client_address(socket: IpAddr, headers: &HeaderMap, trusted: &[Network]) 
     for step in steps.take(FORWARDED_MAX) {
         let Some(address) = forwarded_address(step.trim()) else { break };
         client = address;
-        if !is_trusted(client) {
+        if !is_trusted(client, trusted) {
             break;
         }
     }
     client
 }
 
-/// Whether a trusted proxy says that its own client came by TLS.
-pub(crate) fn forwarded_tls(socket: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> bool {
-    trusted.iter().any(|network| network.contains(socket))
-        && headers
-            .get("x-forwarded-proto")
-            .is_some_and(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https"))
+fn is_trusted(address: IpAddr, trusted: &[Network]) -> bool {
+    trusted.iter().any(|network| network.contains(address))
 }
 
 /// Some proxies add the port.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 
 use crate::{Gateway, Mount, Peer, RequestBody, ResponseBody, full_body};
 
@@ -34,6 +34,10 @@ impl HttpRouter {
             "/healthz" => return probe(request.method(), true),
             "/readyz" => return probe(request.method(), (self.ready)()),
             _ => {}
+        }
+        // RFC 9112 §3.2: exactly one Host, or 400.
+        if request.version() == Version::HTTP_11 && request.headers().get_all(HOST).iter().count() != 1 {
+            return text(StatusCode::BAD_REQUEST, "a request names its host once\n");
         }
         match self.find(&request) {
             Some(gateway) => gateway.handle(request, peer).await,

@@ -1,20 +1,27 @@
 //! Through real sockets.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
+use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::client::TlsStream;
 
 use crate::*;
 
-/// Answers by path: `/t/echo`, `/t/slow`, `/t/panic`, `/t/refuse` (does not read the body), `/t/peer`, `/t/flood`.
+/// Several times what may be sent ahead on one HTTP/2 connection.
+const LARGE_BYTES: usize = 24 * 1024 * 1024;
+
+/// Answers by path: `/t/echo`, `/t/slow`, `/t/panic`, `/t/refuse` (does not read the body), `/t/peer`, `/t/flood`,
+/// `/t/megabytes`, `/t/count` (how long the body is).
 struct Toy;
 
 #[async_trait::async_trait]
@@ -32,7 +39,23 @@ impl Gateway for Toy {
             "/t/slow" => sleep(Duration::from_millis(600)).await,
             "/t/panic" => panic!("on purpose"),
             "/t/refuse" => return Response::builder().status(401).body(full_body("no")).unwrap(),
-            "/t/peer" => return Response::new(full_body(format!("{} {}", peer.client, peer.tls))),
+            "/t/peer" => {
+                return Response::new(full_body(format!("{} {} {}", peer.client, peer.tls, peer.proxied)));
+            }
+            "/t/megabytes" => {
+                let piece = Bytes::from(vec![b'x'; 64 * 1024]);
+                let pieces = futures_util::stream::iter(
+                    (0..LARGE_BYTES / piece.len()).map(move |_| Ok(piece.clone())),
+                );
+                return Response::new(stream_body(pieces));
+            }
+            "/t/count" => {
+                let (mut body, mut count) = (request.into_body(), 0);
+                while let Some(Ok(frame)) = body.frame().await {
+                    count += frame.data_ref().map_or(0, Bytes::len);
+                }
+                return Response::new(full_body(count.to_string()));
+            }
             "/t/flood" => {
                 let piece = Bytes::from(vec![b'x'; 64 * 1024]);
                 return Response::new(stream_body(futures_util::stream::repeat_with(move || {
@@ -204,10 +227,10 @@ async fn proxies_are_believed_only_when_trusted() {
     let ask = b"GET /t/peer HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Forwarded-For: 192.0.2.1\r\n\
                 X-Forwarded-Proto: https\r\n\r\n";
     let (address, ..) = start(options()).await;
-    assert!(talk(address, ask).await.ends_with("127.0.0.1 false"));
+    assert!(talk(address, ask).await.ends_with("127.0.0.1 false false"));
     let trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
     let (address, ..) = start(HttpOptions { trusted_proxies, ..options() }).await;
-    assert!(talk(address, ask).await.ends_with("192.0.2.1 true"));
+    assert!(talk(address, ask).await.ends_with("192.0.2.1 true true"));
 }
 
 #[tokio::test]
@@ -228,47 +251,139 @@ async fn plain_text_to_the_world_is_refused() {
 }
 
 #[tokio::test]
-async fn tls_works_and_reloads() {
-    let folder = std::env::temp_dir().join(format!("allod-kit-tls-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
-    let write = || {
-        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-        std::fs::write(&certificate, made.cert.pem()).unwrap();
-        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-        made.cert.der().clone()
+async fn a_fragment_in_the_request_target_is_refused() {
+    let (address, ..) = start(options()).await;
+    let echo = "POST /t/echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n#!";
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let mut buffer = [0; 4096];
+    for (ask, wanted) in [
+        (echo, "HTTP/1.1 200"),
+        (echo, "HTTP/1.1 200"),
+        ("DELETE /t/echo/#x HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 400"),
+    ] {
+        socket.write_all(ask.as_bytes()).await.unwrap();
+        let length = socket.read(&mut buffer).await.unwrap();
+        let answer = String::from_utf8_lossy(&buffer[..length]);
+        assert!(answer.starts_with(wanted), "{ask} {answer}");
+        assert!(!wanted.ends_with("200") || answer.ends_with("#!"), "the body is as it was sent: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_names_its_host_once() {
+    let (address, ..) = start(options()).await;
+    for (hosts, wanted) in [("", "400"), ("Host: a\r\nHost: b\r\n", "400"), ("Host: a\r\n", "200")] {
+        let answer =
+            talk(address, format!("GET /t/echo HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n").as_bytes())
+                .await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {wanted}")), "{hosts} {answer}");
+    }
+    assert!(talk(address, b"GET /t/echo HTTP/1.0\r\n\r\n").await.starts_with("HTTP/1.0 200"));
+}
+
+#[tokio::test]
+async fn http_2_by_tls_in_both_directions() {
+    let pem = Pem::new("h2");
+    let certificate = pem.renew();
+    let (address, ..) = start_on(Binding::https("127.0.0.1:0".parse().unwrap(), pem.load()), options()).await;
+    let stream = connect_by_tls(address, certificate, &[b"h2"]).await.unwrap();
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let io = hyper_util::rt::TokioIo::new(stream);
+    let (sender, connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
+    tokio::spawn(connection);
+
+    let ask = |path: &str, body: ResponseBody| {
+        let mut sender = sender.clone();
+        let request = Request::post(format!("https://localhost{path}")).body(body).unwrap();
+        async move { sender.send_request(request).await.unwrap() }
     };
-    let first = write();
-    let tls = Tls::load(&certificate, &key).unwrap();
+    let answer = ask("/t/echo", full_body("abc")).await;
+    assert_eq!((answer.version(), answer.status().as_u16()), (http::Version::HTTP_2, 200));
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "abc");
+
+    let piece = Bytes::from(vec![b'y'; 100_000]);
+    let pieces = (0..LARGE_BYTES / piece.len()).map(move |_| Ok(piece.clone()));
+    let upload = ask("/t/count", stream_body(futures_util::stream::iter(pieces)));
+    let (up, down) = tokio::join!(upload, ask("/t/megabytes", empty_body()));
+    let count = up.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(count, (LARGE_BYTES / 100_000 * 100_000).to_string());
+    assert_eq!(down.into_body().collect().await.unwrap().to_bytes().len(), LARGE_BYTES);
+    assert_eq!(ask("/t/panic", empty_body()).await.status(), 500);
+    assert_eq!(ask("/healthz", empty_body()).await.status(), 405, "the connection goes on");
+}
+
+#[tokio::test]
+async fn tls_works_and_reloads() {
+    let pem = Pem::new("tls");
+    let first = pem.renew();
+    let tls = pem.load();
     let (address, ..) =
         start_on(Binding::https("127.0.0.1:0".parse().unwrap(), tls.clone()), options()).await;
     assert!(ask_by_tls(address, first.clone()).await.unwrap().contains("ok"));
 
-    let second = write();
+    let second = pem.renew();
     tls.reload().unwrap();
     assert!(ask_by_tls(address, first).await.is_err(), "the old certificate is no longer shown");
     assert!(ask_by_tls(address, second.clone()).await.is_ok());
-    std::fs::write(&key, "nonsense").unwrap();
+    std::fs::write(&pem.key, "nonsense").unwrap();
     assert!(tls.reload().is_err());
     assert!(ask_by_tls(address, second).await.is_ok(), "a bad file leaves the good certificate in place");
-    std::fs::remove_dir_all(&folder).unwrap();
 }
 
-async fn ask_by_tls(
+/// A certificate and its key in a folder that goes with it.
+struct Pem {
+    folder: PathBuf,
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+impl Pem {
+    fn new(name: &str) -> Pem {
+        let folder = std::env::temp_dir().join(format!("allod-kit-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Pem { certificate: folder.join("cert.pem"), key: folder.join("key.pem"), folder }
+    }
+
+    fn renew(&self) -> CertificateDer<'static> {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        std::fs::write(&self.certificate, made.cert.pem()).unwrap();
+        std::fs::write(&self.key, made.signing_key.serialize_pem()).unwrap();
+        made.cert.der().clone()
+    }
+
+    fn load(&self) -> Tls {
+        Tls::load(&self.certificate, &self.key).unwrap()
+    }
+}
+
+impl Drop for Pem {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+async fn connect_by_tls(
     address: SocketAddr,
-    trusted: rustls::pki_types::CertificateDer<'static>,
-) -> std::io::Result<String> {
+    trusted: CertificateDer<'static>,
+    alpn: &[&[u8]],
+) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(trusted).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
+    config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     let socket = TcpStream::connect(address).await?;
     let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
-    let mut stream = connector.connect("localhost".try_into().unwrap(), socket).await?;
+    connector.connect("localhost".try_into().unwrap(), socket).await
+}
+
+async fn ask_by_tls(address: SocketAddr, trusted: CertificateDer<'static>) -> std::io::Result<String> {
+    let mut stream = connect_by_tls(address, trusted, &[]).await?;
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await?;
     let mut answer = String::new();
     let _ = stream.read_to_string(&mut answer).await;

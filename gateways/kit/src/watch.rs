@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,18 +20,25 @@ pub(crate) struct Activity(Arc<Mutex<State>>);
 
 struct State {
     requests: usize,
+    ended: u64,
     idle_since: Instant,
 }
 
 impl Activity {
     pub(crate) fn new() -> Self {
-        Activity(Arc::new(Mutex::new(State { requests: 0, idle_since: Instant::now() })))
+        Activity(Arc::new(Mutex::new(State { requests: 0, ended: 0, idle_since: Instant::now() })))
     }
 
     /// Counts a request until the guard is dropped.
     pub(crate) fn enter(&self) -> Busy {
         self.0.lock().requests += 1;
         Busy(self.clone())
+    }
+
+    /// How many requests have ended; `None` while one is under way.
+    pub(crate) fn ended(&self) -> Option<u64> {
+        let state = self.0.lock();
+        (state.requests == 0).then_some(state.ended)
     }
 
     /// Resolves once no request has been under way for `limit`.
@@ -59,6 +66,7 @@ impl Drop for Busy {
     fn drop(&mut self) {
         let mut state = self.0.0.lock();
         state.requests -= 1;
+        state.ended += 1;
         state.idle_since = Instant::now();
     }
 }
@@ -89,32 +97,59 @@ impl Body for BusyBody {
     }
 }
 
+/// Measures how long somebody has kept us waiting. Made to cost next to nothing while things move: the timer is kept
+/// and looks at the clock again only when it goes off.
+#[derive(Debug)]
+pub(crate) struct Patience {
+    limit: Duration,
+    /// When the present wait began; `None` while there is none.
+    since: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Patience {
+    pub(crate) fn new(limit: Duration) -> Self {
+        Patience { limit, since: None, timer: None }
+    }
+
+    /// Something moved.
+    pub(crate) fn renew(&mut self) {
+        self.since = None;
+    }
+
+    /// Nothing moved: ready once that has lasted for the limit.
+    pub(crate) fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let end = *self.since.get_or_insert_with(Instant::now) + self.limit;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
+        loop {
+            ready!(timer.as_mut().poll(context));
+            if timer.deadline() >= end {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(end);
+        }
+    }
+}
+
 /// A connection that fails with `TimedOut` when the other end takes nothing for `limit` although there is something
 /// to send.
 pub(crate) struct PatientIo<T> {
     inner: T,
-    limit: Duration,
-    timer: Option<Pin<Box<Sleep>>>,
+    patience: Patience,
 }
 
 impl<T> PatientIo<T> {
     pub(crate) fn new(inner: T, limit: Duration) -> Self {
-        PatientIo { inner, limit, timer: None }
+        PatientIo { inner, patience: Patience::new(limit) }
     }
 
     fn judge<R>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
         if written.is_ready() {
-            self.timer = None;
+            self.patience.renew();
             return written;
         }
-        let limit = self.limit;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
-        match timer.as_mut().poll(context) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(()) => {
-                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")))
-            }
-        }
+        ready!(self.patience.poll_end(context));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Logs: structured, on stderr, never holding a secret.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 /// Starts logging. `ALLOD_LOG` filters as `RUST_LOG` does elsewhere (`info`, `allod_dav=debug`); `ALLOD_LOG_FORMAT=json`
@@ -7,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 pub fn start(default: &str) {
     let filter = EnvFilter::try_from_env("ALLOD_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = builder.with_ansi(std::io::stderr().is_terminal());
     let json = std::env::var("ALLOD_LOG_FORMAT").is_ok_and(|format| format == "json");
     // A second start, as in tests, keeps the first.
     let _ = if json { builder.json().try_init() } else { builder.with_target(false).try_init() };

@@ -4,6 +4,9 @@
 //! needs at least (one buffer) it always gets; what would only make it faster (read-ahead, chunks in flight) it gets
 //! while the budget has room, and does without otherwise. Memory in use is therefore at most the larger of the
 //! budget and one buffer per transfer, plus what callers hold on to.
+//!
+//! Large buffers are mappings of their own: an allocator would keep their memory after a burst, each of its arenas
+//! some. A few are kept for the next use, fewer as the load goes down.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -13,6 +16,7 @@ use std::{
     },
 };
 
+use memmap2::MmapMut;
 use parking_lot::Mutex;
 
 use crate::{CHUNK_BYTES_MAX, envelope::CHUNK_OVERHEAD};
@@ -21,8 +25,8 @@ use crate::{CHUNK_BYTES_MAX, envelope::CHUNK_OVERHEAD};
 const LARGE_BYTES: usize = (CHUNK_BYTES_MAX + CHUNK_OVERHEAD).next_multiple_of(4096);
 /// Buffers up to this size come from the allocator, in the size asked for.
 const SMALL_BYTES_MAX: usize = 256 * 1024;
-/// Large buffers kept for the next use, at most.
-const LARGE_KEPT: usize = 6;
+/// Large buffers kept for the next use when nothing is going on. Otherwise as many more as are in use.
+const LARGE_KEPT: usize = 2;
 
 /// The shared account of buffer bytes. Cheap to clone.
 #[derive(Clone)]
@@ -31,7 +35,39 @@ pub(crate) struct Budget(Arc<Inner>);
 struct Inner {
     bytes_max: usize,
     used: AtomicUsize,
-    kept: Mutex<Vec<Box<[u8]>>>,
+    kept: Mutex<Vec<Storage>>,
+}
+
+/// Initialised bytes.
+enum Storage {
+    Small(Box<[u8]>),
+    Large(MmapMut),
+}
+
+impl Storage {
+    fn new(size: usize) -> Storage {
+        let mapped = if size > SMALL_BYTES_MAX { MmapMut::map_anon(size).ok() } else { None };
+        mapped.map_or_else(|| Storage::Small(vec![0; size].into_boxed_slice()), Storage::Large)
+    }
+}
+
+impl Deref for Storage {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        match self {
+            Storage::Small(bytes) => bytes,
+            Storage::Large(bytes) => bytes,
+        }
+    }
+}
+
+impl DerefMut for Storage {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        match self {
+            Storage::Small(bytes) => bytes,
+            Storage::Large(bytes) => bytes,
+        }
+    }
 }
 
 impl Budget {
@@ -61,7 +97,7 @@ impl Budget {
 
     fn allocate(&self, size: usize) -> Buf {
         let kept = if size == LARGE_BYTES { self.0.kept.lock().pop() } else { None };
-        let bytes = kept.unwrap_or_else(|| vec![0; size].into_boxed_slice());
+        let bytes = kept.unwrap_or_else(|| Storage::new(size));
         Buf { bytes, len: 0, budget: self.clone() }
     }
 }
@@ -72,7 +108,7 @@ fn size_class(capacity: usize) -> usize {
 
 /// A buffer out of the [`Budget`]: initialised storage of fixed capacity, filled up to a length.
 pub(crate) struct Buf {
-    bytes: Box<[u8]>,
+    bytes: Storage,
     len: usize,
     budget: Budget,
 }
@@ -127,11 +163,13 @@ impl AsRef<[u8]> for Buf {
 impl Drop for Buf {
     fn drop(&mut self) {
         let inner = &self.budget.0;
-        inner.used.fetch_sub(self.bytes.len(), Ordering::Relaxed);
-        if self.bytes.len() == LARGE_BYTES {
+        let size = self.bytes.len();
+        let used = inner.used.fetch_sub(size, Ordering::Relaxed) - size;
+        if size == LARGE_BYTES {
             let mut kept = inner.kept.lock();
-            if kept.len() < LARGE_KEPT {
-                kept.push(std::mem::take(&mut self.bytes));
+            kept.truncate(LARGE_KEPT + used / LARGE_BYTES);
+            if kept.len() < LARGE_KEPT + used / LARGE_BYTES {
+                kept.push(std::mem::replace(&mut self.bytes, Storage::Small(Box::default())));
             }
         }
     }

@@ -4,6 +4,7 @@
 
 mod common;
 mod crash;
+mod fixtures;
 mod local;
 mod properties;
 mod s3;

@@ -1,8 +1,10 @@
 //! The default engine: one file, a copy-on-write tree, by the redb crate.
 //!
-//! Every commit is in two phases with quick-repair: the allocator's state is written along, so that
-//! a database of millions of keys opens at once after a kill or a power failure instead of being
-//! read through. One table maps keys to records.
+//! A commit is written to a journal and synced there, and taken by redb in memory (`journal`). When
+//! the journal is full, and at the end, redb commits durably instead, in two phases with quick-repair:
+//! the allocator's state is written along, so that a database of millions of keys opens at once after a
+//! kill or a power failure instead of being read through. One table maps keys to records; another holds
+//! the number of the last journal record that the first contains.
 //!
 //! What quick-repair costs: redb trusts the allocator's state that it finds. Values are protected by
 //! the store's checksums, but a file damaged in that state can make redb panic, even while it unwinds
@@ -14,20 +16,31 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use parking_lot::Mutex;
 use redb::backends::FileBackend;
 use redb::{
-    BackendError, Builder, Database, Durability, ReadOnlyTable, ReadableDatabase, ReadableTable,
-    StorageBackend, TableDefinition,
+    BackendError, Builder, Database, Durability, ReadOnlyTable, ReadableDatabase, StorageBackend,
+    TableDefinition, WriteTransaction,
 };
 
+use self::journal::{Change, Journal};
 use super::revive::{Failure, Handle, Revivable, guarded};
-use super::settle::settle;
+use super::settle::{Changes, settle};
 use super::{DirLock, Options, create_whole, open_private};
 use crate::engine::bounds_are_empty;
 use crate::{Batch, Direction, Engine, Error, ErrorKind, Snapshot, Visit};
 
 /// The database's file name within its directory.
 pub const FILE_NAME: &str = "meta.redb";
+
+/// The journal's file name within its directory.
+pub const JOURNAL_NAME: &str = "meta.journal";
+
+/// The last journal record that the database contains, under the key of nothing.
+const CONTAINED: TableDefinition<'static, (), u64> = TableDefinition::new("journal");
+/// Free bytes below which nothing is written any more. redb refuses even to read after it has met a full
+/// disk, so it must not meet one.
+const FREE_BYTES_MIN: u64 = 2 << 20;
 
 const TABLE: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("allod");
 
@@ -39,6 +52,7 @@ pub struct Redb {
 
 struct Opened {
     database: Database,
+    journal: Mutex<Journal>,
     /// Shared with snapshots: a read may be the first to meet an error.
     broken: Arc<AtomicBool>,
 }
@@ -53,6 +67,8 @@ impl Handle for Opened {
     }
 
     fn shut(self) -> Result<(), Error> {
+        // Nothing is left to replay after a clean end.
+        self.checkpoint().map_err(|failure| failure.error)?;
         self.database.close().map_err(|err| translate(err).error)
     }
 }
@@ -65,7 +81,16 @@ pub trait Disk: Send + Sync + 'static {
     /// Those of opening the file.
     fn attach(&self) -> Result<Box<dyn StorageBackend>, Error>;
 
-    /// The size in bytes.
+    /// The journal's bytes, likewise.
+    ///
+    /// # Errors
+    /// Those of opening the file.
+    fn attach_journal(&self) -> Result<Box<dyn StorageBackend>, Error>;
+
+    /// Free bytes where the database lies, if that is known.
+    fn free_bytes(&self) -> Option<u64>;
+
+    /// The size of both in bytes.
     ///
     /// # Errors
     /// `Unavailable` when it cannot be found out.
@@ -80,12 +105,20 @@ impl Redb {
     /// a database, `NoSpace` or `Unavailable` by the operating system.
     pub fn open(dir: &Path, options: &Options) -> Result<Redb, Error> {
         let lock = DirLock::take(dir)?;
-        let path = dir.join(FILE_NAME);
+        let (path, journal) = (dir.join(FILE_NAME), dir.join(JOURNAL_NAME));
         create_whole(&path, |path| {
+            // One left from a database that is gone must not be replayed into a new one.
+            match std::fs::remove_file(&journal) {
+                Err(err) if err.kind() != io::ErrorKind::NotFound => {
+                    return Err(Error::from_io(&format!("cannot remove {}", journal.display()), &err));
+                }
+                _ => {}
+            }
             drop(open_private(path, true)?);
-            open_on(&FileOnDisk { path: path.to_owned() }, options.cache_bytes)?.shut()
+            let disk = FileOnDisk { path: path.to_owned(), journal: journal.clone() };
+            open_on(&disk, options.cache_bytes)?.shut()
         })?;
-        Redb::locked(Some(lock), FileOnDisk { path }, options)
+        Redb::locked(Some(lock), FileOnDisk { path, journal }, options)
     }
 
     /// Opens a database on any disk.
@@ -116,15 +149,27 @@ fn open_on(disk: &dyn Disk, cache_bytes: usize) -> Result<Opened, Error> {
             tracing::warn!(done = progress.progress(), "the database is being repaired");
         });
         let database = builder.create_with_backend(backend).map_err(translate)?;
-        make_table(&database).map_err(translate)?;
-        Ok(Opened { database, broken: Arc::default() })
+        make_tables(&database).map_err(translate)?;
+        let contained = contained(&database).map_err(translate)?;
+        let opened = Journal::open(disk.attach_journal()?, contained);
+        let (journal, records) = opened.map_err(|err| translate(redb::Error::Io(err)))?;
+        let opened = Opened { database, journal: Mutex::new(journal), broken: Arc::default() };
+        if !records.is_empty() {
+            opened.replay(&records)?;
+        }
+        Ok(opened)
     });
     opened.map_err(|failure| failure.error)
 }
 
-/// The table must exist before it can be read; an existing one costs no commit.
-fn make_table(database: &Database) -> Result<(), redb::Error> {
-    match database.begin_read()?.open_table(TABLE) {
+fn contained(database: &Database) -> Result<u64, redb::Error> {
+    let table = database.begin_read()?.open_table(CONTAINED)?;
+    Ok(table.get(())?.map_or(0, |number| number.value()))
+}
+
+/// The tables must exist before they can be read; existing ones cost no commit.
+fn make_tables(database: &Database) -> Result<(), redb::Error> {
+    match database.begin_read()?.open_table(CONTAINED) {
         Ok(_) => return Ok(()),
         Err(redb::TableError::TableDoesNotExist(_)) => {}
         Err(err) => return Err(err.into()),
@@ -133,8 +178,94 @@ fn make_table(database: &Database) -> Result<(), redb::Error> {
     write.set_durability(Durability::Immediate)?;
     write.set_quick_repair(true);
     write.open_table(TABLE)?;
+    write.open_table(CONTAINED)?;
     write.commit()?;
     Ok(())
+}
+
+/// Whether a commit of redb is durable by itself, or by the journal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Durable {
+    BySync,
+    ByJournal,
+}
+
+impl Opened {
+    fn begin(&self, durable: Durable) -> Result<WriteTransaction, Failure> {
+        let mut write = self.database.begin_write().map_err(translate)?;
+        match durable {
+            Durable::BySync => {
+                write.set_durability(Durability::Immediate).map_err(translate)?;
+                write.set_quick_repair(true);
+            }
+            Durable::ByJournal => write.set_durability(Durability::None).map_err(translate)?,
+        }
+        Ok(write)
+    }
+
+    fn commit(&self, batches: &[Batch]) -> Result<(), Failure> {
+        let mut journal = self.journal.lock();
+        let changes = {
+            let read = self.database.begin_read().map_err(translate)?;
+            let table = read.open_table(TABLE).map_err(translate)?;
+            // Transactions of one shard touch the same few keys: each is written once a group.
+            settle(batches, |key| match table.get(key) {
+                Ok(value) => Ok(value.map(|value| value.value().to_vec())),
+                Err(err) => Err(translate(err)),
+            })?
+        };
+        let number = journal.next_number();
+        if !journal.fits(&changes) {
+            self.write(&changes, number, Durable::BySync)?;
+            journal.restart(number);
+            return Ok(());
+        }
+        journal.append(&changes).map_err(|err| translate(redb::Error::Io(err)))?;
+        let taken = self.write(&changes, number, Durable::ByJournal);
+        if let Err(failure) = taken {
+            // It was refused, so it must not come back when the journal is replayed.
+            let back = journal.take_back(&changes);
+            let failure = back.err().map_or(failure, |err| translate(redb::Error::Io(err)));
+            return Err(Failure { handle_lost: true, ..failure });
+        }
+        Ok(())
+    }
+
+    fn write(&self, changes: &Changes<'_>, number: u64, durable: Durable) -> Result<(), Failure> {
+        let write = self.begin(durable)?;
+        {
+            let mut table = write.open_table(TABLE).map_err(translate)?;
+            for (key, value) in changes {
+                match value {
+                    Some(value) => drop(table.insert(*key, *value).map_err(translate)?),
+                    None => drop(table.remove(*key).map_err(translate)?),
+                }
+            }
+            let mut contained = write.open_table(CONTAINED).map_err(translate)?;
+            contained.insert((), number).map_err(translate)?;
+        }
+        write.commit().map_err(translate)
+    }
+
+    /// Takes what the journal holds beyond the database.
+    fn replay(&self, records: &[Vec<Change>]) -> Result<(), Failure> {
+        let number = self.journal.lock().next_number() - 1;
+        let mut changes = Changes::new();
+        for (key, value) in records.iter().flatten() {
+            changes.insert(key, value.as_deref());
+        }
+        // In memory: so a store on a full disk can still be read. The journal goes on to hold the records.
+        self.write(&changes, number, Durable::ByJournal)
+    }
+
+    /// Makes everything durable in the database itself.
+    fn checkpoint(&self) -> Result<(), Failure> {
+        let mut journal = self.journal.lock();
+        let number = journal.next_number() - 1;
+        self.write(&Changes::new(), number, Durable::BySync)?;
+        journal.restart(number);
+        Ok(())
+    }
 }
 
 impl Engine for Redb {
@@ -143,7 +274,7 @@ impl Engine for Redb {
     }
 
     fn snapshot(&self) -> Result<Arc<dyn Snapshot>, Error> {
-        self.database.with(|Opened { database, broken }| {
+        self.database.with(|Opened { database, broken, .. }| {
             let read = database.begin_read().map_err(translate)?;
             let table = read.open_table(TABLE).map_err(translate)?;
             Ok(Arc::new(RedbSnapshot { table, broken: broken.clone() }) as Arc<dyn Snapshot>)
@@ -151,26 +282,10 @@ impl Engine for Redb {
     }
 
     fn commit(&self, batches: &[Batch]) -> Result<(), Error> {
-        self.database.with(|opened| {
-            let mut write = opened.database.begin_write().map_err(translate)?;
-            write.set_durability(Durability::Immediate).map_err(translate)?;
-            write.set_quick_repair(true);
-            {
-                let mut table = write.open_table(TABLE).map_err(translate)?;
-                // Transactions of one shard touch the same few keys: each is written once a group.
-                let changes = settle(batches, |key| match table.get(key) {
-                    Ok(value) => Ok(value.map(|value| value.value().to_vec())),
-                    Err(err) => Err(translate(err)),
-                })?;
-                for (key, value) in changes {
-                    match value {
-                        Some(value) => drop(table.insert(key, value).map_err(translate)?),
-                        None => drop(table.remove(key).map_err(translate)?),
-                    }
-                }
-            }
-            write.commit().map_err(translate)
-        })
+        if self.disk.free_bytes().is_some_and(|free| free < FREE_BYTES_MIN) {
+            return Err(Error::new(ErrorKind::NoSpace, "the disk that holds the metadata is full"));
+        }
+        self.database.with(|opened| opened.commit(batches))
     }
 
     fn disk_bytes(&self) -> Result<u64, Error> {
@@ -256,6 +371,7 @@ fn translate(err: impl Into<redb::Error>) -> Failure {
 
 struct FileOnDisk {
     path: PathBuf,
+    journal: PathBuf,
 }
 
 impl Disk for FileOnDisk {
@@ -265,14 +381,31 @@ impl Disk for FileOnDisk {
         Ok(Box::new(backend))
     }
 
-    fn len_bytes(&self) -> Result<u64, Error> {
-        let meta = std::fs::metadata(&self.path)
-            .map_err(|err| Error::from_io(&format!("cannot look at {}", self.path.display()), &err))?;
-        #[cfg(unix)]
-        return Ok(std::os::unix::fs::MetadataExt::blocks(&meta) * 512);
-        #[cfg(not(unix))]
-        Ok(meta.len())
+    fn attach_journal(&self) -> Result<Box<dyn StorageBackend>, Error> {
+        let file = open_private(&self.journal, true)?;
+        let backend = FileBackend::new(file).map_err(|err| translate(err).error)?;
+        super::sync_dir(self.journal.parent().unwrap_or(&self.journal))?;
+        Ok(Box::new(backend))
     }
+
+    fn free_bytes(&self) -> Option<u64> {
+        let disk = rustix::fs::statvfs(&self.path).ok()?;
+        Some(disk.f_bavail * disk.f_frsize)
+    }
+
+    fn len_bytes(&self) -> Result<u64, Error> {
+        Ok(blocks(&self.path)? + blocks(&self.journal)?)
+    }
+}
+
+/// The bytes that a file takes on the disk.
+fn blocks(path: &Path) -> Result<u64, Error> {
+    let meta = std::fs::metadata(path)
+        .map_err(|err| Error::from_io(&format!("cannot look at {}", path.display()), &err))?;
+    #[cfg(unix)]
+    return Ok(std::os::unix::fs::MetadataExt::blocks(&meta) * 512);
+    #[cfg(not(unix))]
+    Ok(meta.len())
 }
 
 /// Passes a boxed backend on as a backend.
@@ -328,6 +461,8 @@ impl StorageBackend for Attached {
         self.0.query_lock_range(start, end)
     }
 }
+
+mod journal;
 
 #[cfg(test)]
 mod double;

@@ -16,8 +16,12 @@ use super::image::{self, Arrived};
 use super::recording::{self, Event};
 use super::writer::{self, Acknowledged, COMMON, Dice};
 
-/// Batches that each thread of the writing process commits.
+/// Batches that each thread of the writing process commits, unless `META_POWER_LOSS_ROUNDS` says.
 const ROUNDS: u64 = 25;
+
+fn rounds() -> u64 {
+    environment("META_POWER_LOSS_ROUNDS").unwrap_or(ROUNDS)
+}
 
 fn record(dir: &Path, kind: EngineKind) -> Option<Vec<Event>> {
     let trace = tempfile::NamedTempFile::new().unwrap();
@@ -26,7 +30,7 @@ fn record(dir: &Path, kind: EngineKind) -> Option<Vec<Event>> {
         .arg(trace.path())
         .arg(std::env::current_exe().unwrap())
         .args(writer::ARGUMENTS)
-        .envs(writer::command(dir, kind, Some(ROUNDS)))
+        .envs(writer::command(dir, kind, Some(rounds())))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .output();
@@ -93,7 +97,7 @@ fn images(kind: EngineKind) {
     let syncs = events.iter().filter(|event| matches!(event, Event::SyncFile { .. })).count();
     let acks = acknowledged(&events);
     println!("{kind}: {} events, {syncs} syncs, {acks:?} acknowledged", events.len());
-    assert_eq!(acks.values().sum::<u64>(), ROUNDS * writer::WRITERS);
+    assert_eq!(acks.values().sum::<u64>(), rounds() * writer::WRITERS);
     check_recording(&events, root.path(), &mut dice);
     for number in 0..environment("META_POWER_LOSS_IMAGES").unwrap_or(40) {
         let moment = dice.roll(events.len() as u64 + 1) as usize;

@@ -1,0 +1,51 @@
+//! What a browser shows at `/`: that this is allod, and how to connect. It is the same for everybody.
+
+use allod_kit::{ResponseBody, full_body};
+use http::Response;
+
+use crate::index_page::html;
+
+/// Without a style of its own, so that each browser shows it as its owner likes to read.
+const PAGE: &str = r#"<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>allod</title>
+</head>
+<body>
+<main>
+<h1>This is an allod server</h1>
+<p>It keeps files for the people who have an account here. There is nothing to see without one.</p>
+<h2>Connect to your files</h2>
+<p>Give this address to your file manager, backup program or app, as a WebDAV server:</p>
+<p><code>https://SERVER/dav/ACCOUNT/</code></p>
+<ul>
+<li><code>SERVER</code> is the address of this page, with the number behind the colon if there is one.</li>
+<li><code>ACCOUNT</code> is the name of your account.</li>
+<li>Log in with the name of your account and an app password. Whoever runs this server makes one for each of your
+devices and programs.</li>
+</ul>
+</main>
+</body>
+</html>
+"#;
+
+/// The page.
+pub(crate) fn page() -> Response<ResponseBody> {
+    html(full_body(PAGE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_loaded_or_run() {
+        for tag in ["<script", "<style", "<link", "<img", "http://", "style="] {
+            assert!(!PAGE.contains(tag), "{tag}");
+        }
+        assert!(page().headers().contains_key("content-security-policy"));
+    }
+}
