@@ -38,9 +38,13 @@ pub const JOURNAL_NAME: &str = "meta.journal";
 
 /// The last journal record that the database contains, under the key of nothing.
 const CONTAINED: TableDefinition<'static, (), u64> = TableDefinition::new("journal");
+
 /// Free bytes below which nothing is written any more. redb refuses even to read after it has met a full
 /// disk, so it must not meet one.
 const FREE_BYTES_MIN: u64 = 2 << 20;
+
+/// What a change can take beyond its key and value: new copies of the pages on the way to it.
+const CHANGE_BYTES: usize = 8 << 10;
 
 const TABLE: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("allod");
 
@@ -282,7 +286,9 @@ impl Engine for Redb {
     }
 
     fn commit(&self, batches: &[Batch]) -> Result<(), Error> {
-        if self.disk.free_bytes().is_some_and(|free| free < FREE_BYTES_MIN) {
+        let bytes: usize =
+            batches.iter().map(|batch| 2 * batch.bytes() + CHANGE_BYTES * batch.ops.len()).sum();
+        if self.disk.free_bytes().is_some_and(|free| free < FREE_BYTES_MIN + bytes as u64) {
             return Err(Error::new(ErrorKind::NoSpace, "the disk that holds the metadata is full"));
         }
         self.database.with(|opened| opened.commit(batches))

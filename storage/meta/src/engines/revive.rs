@@ -14,6 +14,9 @@ use crate::{Error, ErrorKind};
 
 /// An opened database of some engine.
 pub(crate) trait Handle: Send + Sync + 'static {
+    /// Whether this process can open the files again after an error.
+    const REVIVES: bool = true;
+
     /// Whether an error has made the handle useless.
     fn is_broken(&self) -> bool;
 
@@ -84,6 +87,10 @@ impl<H: Handle> Revivable<H> {
         };
         if sound(&self.state.read()) {
             return Ok(());
+        }
+        if !H::REVIVES {
+            let message = "an error has made the database useless until the process is started again";
+            return Err(Error::new(ErrorKind::Unavailable, message));
         }
         let mut state = self.state.write();
         if sound(&state) {

@@ -8,6 +8,12 @@
 //! * **Snapshots.** sled always shows its newest state, before it is durable. Each commit therefore
 //!   keeps the values it replaced until it is durable and no snapshot from before it is left. A
 //!   snapshot looks there first.
+//!
+//! One thing cannot be supplied: after an error, such as a full disk, sled waits for itself for ever when it is
+//! dropped, and holds its lock until then. Its handle is then kept, and everything is `Unavailable` until
+//! the process is started again. So nothing is written when the disk is nearly full.
+//!
+//! Its cache takes several times the memory that it is given.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
@@ -31,6 +37,9 @@ pub const DIR_NAME: &str = "meta.sled";
 
 /// Pairs that a scan reads at a time.
 const CHUNK_PAIRS: usize = 128;
+
+/// Free bytes that must be left after a commit; sled grows its file by segments of half a MiB.
+const FREE_BYTES_MIN: u64 = 8 << 20;
 
 /// sled's threads give the lock back a little after the database is dropped: how often, and how far
 /// apart, opening is tried.
@@ -76,17 +85,24 @@ impl History {
 }
 
 impl Handle for Arc<Opened> {
+    const REVIVES: bool = false;
+
     fn is_broken(&self) -> bool {
         self.broken.load(Ordering::Relaxed)
     }
 
     fn set_broken(&self) {
-        self.broken.store(true, Ordering::Relaxed);
+        if !self.broken.swap(true, Ordering::Relaxed) {
+            // One owner for ever, so that it is never dropped.
+            std::mem::forget(self.clone());
+        }
     }
 
     fn shut(self) -> Result<(), Error> {
         // Snapshots that are still about must not find a database that others may have opened.
-        self.set_broken();
+        if self.broken.swap(true, Ordering::Relaxed) {
+            return Err(Error::new(ErrorKind::Unavailable, "sled has been given up after an error"));
+        }
         self.db.flush().map_err(|err| translate(&err).error)?;
         self.files.sync()
     }
@@ -168,6 +184,7 @@ impl Engine for Sled {
 impl Opened {
     fn commit(&self, batches: &[Batch]) -> Result<(), Failure> {
         let _one = self.committing.lock();
+        self.files.check_room(batches.iter().map(Batch::bytes).sum())?;
         let stored = |key: &[u8]| self.db.get(key).map_err(|err| translate(&err));
         let changes = settle(batches, |key| Ok(stored(key)?.map(|value| value.to_vec())))?;
         let mut batch = sled::Batch::default();
@@ -327,6 +344,17 @@ impl Files {
         let log = File::open(&log)
             .map_err(|err| Error::from_io(&format!("cannot open {}", log.display()), &err))?;
         Ok(Files { log, blobs: path.join("blobs"), synced: Mutex::default() })
+    }
+
+    /// `NoSpace` when the disk could be full after writing so much.
+    fn check_room(&self, bytes: usize) -> Result<(), Error> {
+        let needed = FREE_BYTES_MIN + 2 * bytes as u64;
+        match rustix::fs::statvfs(&self.blobs) {
+            Ok(disk) if disk.f_bavail * disk.f_frsize < needed => {
+                Err(Error::new(ErrorKind::NoSpace, "the disk that holds the metadata is nearly full"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn sync(&self) -> Result<(), Error> {

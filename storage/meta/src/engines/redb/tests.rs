@@ -243,6 +243,43 @@ fn a_failed_sync_is_not_an_acknowledgement() {
 }
 
 #[test]
+fn a_failed_sync_while_the_journal_is_emptied() {
+    let mut dice = Dice::new(12);
+    let group = |dice: &mut Dice, state: &mut State| {
+        let put = |_| {
+            let key = format!("key {:02}", dice.roll(60)).into_bytes();
+            let value = vec![dice.roll(256) as u8; 50_000];
+            state.insert(key.clone(), value.clone());
+            Op::Put(Bytes::from(key), Bytes::from(value))
+        };
+        let ops = (0..40).map(put).collect();
+        vec![Batch { shard: 1, id: 1, expects: Vec::new(), ops }]
+    };
+    let mut failures = 0;
+    for good in 0..14 {
+        let disk = Double::empty();
+        let engine = open(&disk).unwrap();
+        disk.fail_sync_after(good);
+        let mut state = State::new();
+        for commit in 0..9 {
+            let before = state.clone();
+            if engine.commit(&group(&mut dice, &mut state)).is_err() {
+                failures += 1;
+                let found = contents(&*engine.snapshot().unwrap());
+                assert!(found == before || found == state, "{good} good syncs, commit {commit}");
+                state = found;
+            }
+        }
+        for arrived in [Arrived::Nothing, Arrived::Sectors { percent: 50 }, Arrived::Everything] {
+            let image = Double::new(disk.image(disk.now(), arrived, &mut dice));
+            let found = contents(&*open(&image).unwrap().snapshot().unwrap());
+            assert!(found == state, "{good} good syncs, {arrived:?}");
+        }
+    }
+    assert!(failures > 10);
+}
+
+#[test]
 fn a_failed_read_passes() {
     let disk = Double::empty();
     let options = Options { cache_bytes: 0 };
