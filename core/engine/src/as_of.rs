@@ -12,8 +12,9 @@ use allod_model::{EntryKey, Error, ErrorKind, NodeId, Path, Result, Seq, Timesta
 
 use crate::fault::Res;
 use crate::keys::{Keys, unescape_numbered};
+use crate::log::commit_from;
 use crate::reading::Records;
-use crate::record::{AccountState, CommitRecord, Entry, decode};
+use crate::record::{AccountState, Entry, decode};
 
 /// The state after the commit `seq`.
 #[derive(Clone, Copy)]
@@ -118,21 +119,6 @@ pub fn seq_at(rows: &impl Lookup, keys: Keys, time: Timestamp) -> Res<Seq> {
         }
     }
     Ok(Seq(low))
-}
-
-/// The first commit in the log at or after `seq`; numbers may be missing.
-pub fn commit_from(rows: &impl Lookup, keys: Keys, seq: Seq) -> Res<Option<(Seq, CommitRecord)>> {
-    let prefix = keys.table(crate::keys::Table::Log);
-    let start = keys.log(seq);
-    let end = KeyRange::prefix(&prefix);
-    let range = KeyRange::new(std::ops::Bound::Included(&start), end.to());
-    match rows.first(&range, Direction::Forward)? {
-        Some((key, value)) => {
-            let seq = crate::keys::number_at(key.get(prefix.len()..).unwrap_or(&[])).unwrap_or(0);
-            Ok(Some((Seq(seq), decode(&value)?)))
-        }
-        None => Ok(None),
-    }
 }
 
 /// The path of a folder by its rows; `None` when it is out of the tree.

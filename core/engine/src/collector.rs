@@ -13,11 +13,12 @@ use allod_model::{AccountId, ContentId, NodeId, Result, Seq};
 use futures_util::StreamExt;
 
 use crate::account::AccountHandle;
-use crate::as_of::{commit_from, seq_at};
+use crate::as_of::seq_at;
 use crate::commit::Commit;
 use crate::core::Core;
 use crate::fault::{Fault, Res};
 use crate::keys::{Keys, Table, global, number_at};
+use crate::log::commit_from;
 use crate::reading::Records;
 use crate::record::{Chunk, CommitRecord, Content, Entry, decode, encode};
 use crate::subtree::{let_go, purge_step};
@@ -486,7 +487,7 @@ fn forget_tombstones(commit: &mut Commit, remember: Seq) -> Res<bool> {
                 commit.txn.delete(&commit.keys.change(delta.folder, seq, &delta.key))?;
             }
         }
-        commit.txn.delete(&commit.keys.log(seq))?;
+        crate::log::delete(commit.txn, commit.keys, seq)?;
         commit.state.horizon = seq;
         commit.touch_state();
     }

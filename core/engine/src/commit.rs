@@ -24,7 +24,7 @@ pub struct Commit<'a, 't> {
     pub seq: Seq,
     pub now: Timestamp,
     folders: BTreeMap<NodeId, (Folder, bool)>,
-    deltas: Vec<Delta>,
+    deltas: BTreeMap<(NodeId, EntryKey), Change>,
     state_changed: bool,
 }
 
@@ -43,7 +43,7 @@ impl<'a, 't> Commit<'a, 't> {
             now,
             state,
             folders: BTreeMap::new(),
-            deltas: Vec::new(),
+            deltas: BTreeMap::new(),
             state_changed: false,
         })
     }
@@ -151,16 +151,11 @@ impl<'a, 't> Commit<'a, 't> {
         self.index_uid(folder, key, before.as_ref(), new.as_ref())?;
         let members = i64::from(new.is_some()) - i64::from(before.is_some());
         self.roll_up(folder, members, new_weight - old_weight)?;
-        self.note(Delta { folder, key: key.clone(), existed: before.is_some(), exists: new.is_some() });
+        // Several changes of one entry are one delta: as it was before the first, as it is after the last.
+        let change = Change { existed: before.is_some(), exists: new.is_some() };
+        let known = self.deltas.entry((folder, key.clone())).or_insert(change);
+        known.exists = new.is_some();
         Ok(())
-    }
-
-    /// Several changes of one entry in one commit are one delta: as it was before the first, as it is after the last.
-    fn note(&mut self, delta: Delta) {
-        match self.deltas.iter_mut().find(|d| d.folder == delta.folder && d.key == delta.key) {
-            Some(known) => known.exists = delta.exists,
-            None => self.deltas.push(delta),
-        }
     }
 
     fn weigh(&mut self, entry: Option<&Entry>) -> Res<Weight> {
@@ -385,15 +380,28 @@ impl<'a, 't> Commit<'a, 't> {
         self.state.seq = self.seq;
         self.state.time = self.now;
         self.txn.put(&self.keys.state(), &encode(&self.state))?;
-        let mut folders: Vec<_> = self.deltas.iter().map(|d| d.folder).collect();
+        let mut folders: Vec<_> = self.deltas.keys().map(|(folder, _)| *folder).collect();
         folders.dedup();
-        let record =
-            CommitRecord { time: self.now, actor: actor.clone(), deltas: std::mem::take(&mut self.deltas) };
-        self.txn.put(&self.keys.log(self.seq), &encode(&record))?;
+        let delta = |((folder, key), change): ((NodeId, EntryKey), Change)| Delta {
+            folder,
+            key,
+            existed: change.existed,
+            exists: change.exists,
+        };
+        let deltas = std::mem::take(&mut self.deltas).into_iter().map(delta).collect();
+        let record = CommitRecord { time: self.now, actor: actor.clone(), deltas };
+        crate::log::write(self.txn, self.keys, self.seq, record)?;
         let (watch, seq) = (self.account.watch_sender(), self.seq);
         self.txn.on_commit(move || watch.publish(seq, folders));
         Ok(self.seq)
     }
+}
+
+/// Whether something stood at a key before the commit, and stands there after it.
+#[derive(Clone, Copy)]
+struct Change {
+    existed: bool,
+    exists: bool,
 }
 
 /// What an entry adds to the folders above it. Signed, so that differences can be carried.

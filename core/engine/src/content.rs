@@ -29,12 +29,13 @@ pub struct Upload {
     core: Core,
     account: Arc<AccountHandle>,
     pinned: Mutex<Vec<ChunkName>>,
-    registered: Mutex<Option<(ContentId, u32)>>,
+    /// Shared with the transactions that register pages: an upload that is dropped during one still knows its content.
+    registered: Arc<Mutex<Option<(ContentId, u32)>>>,
 }
 
 impl Upload {
     pub fn new(core: Core, account: Arc<AccountHandle>) -> Arc<Self> {
-        Arc::new(Upload { core, account, pinned: Mutex::default(), registered: Mutex::default() })
+        Arc::new(Upload { core, account, pinned: Mutex::default(), registered: Arc::default() })
     }
 
     /// Writes the rows of a finished content into the commit that uses it. The content starts with one reference.
@@ -78,7 +79,7 @@ impl Drop for Upload {
     fn drop(&mut self) {
         let id = self.account.id();
         self.core.0.pins.unpin(id, self.pinned.get_mut());
-        if let Some((content, _)) = self.registered.get_mut() {
+        if let Some((content, _)) = &*self.registered.lock() {
             // The row in `W` stays when the upload came to nothing; the collector undoes its pages.
             self.core.0.pins.end_upload(id, *content);
         }
@@ -99,7 +100,7 @@ impl ChunkIndex for Upload {
     async fn page(&self, refs: Vec<ChunkRef>) -> allod_blobs::Result<()> {
         let known = *self.registered.lock();
         let (account, now) = (self.account.clone(), self.core.0.env.now());
-        let pins = self.core.clone();
+        let (pins, registered) = (self.core.clone(), self.registered.clone());
         let outcome = self
             .core
             .transact(self.account.shard(), move |txn| {
@@ -107,6 +108,7 @@ impl ChunkIndex for Upload {
                 let (id, page) = known.unwrap_or_else(|| (commit.new_content(), 0));
                 // Before the row can be seen: the collector must not take it for an abandoned one.
                 pins.0.pins.begin_upload(account.id(), id);
+                *registered.lock() = Some((id, page));
                 commit.txn.put(&commit.keys.pending(id), &now.0.to_be_bytes())?;
                 let parts = claim_chunks(&mut commit, &refs)?;
                 write_page(&mut commit, id, page, &parts)?;
@@ -114,8 +116,8 @@ impl ChunkIndex for Upload {
                 Ok((id, page + 1))
             })
             .await;
-        let registered = outcome.map_err(|error| into_blob_error(Fault(error)))?;
-        *self.registered.lock() = Some(registered);
+        let next = outcome.map_err(|error| into_blob_error(Fault(error)))?;
+        *self.registered.lock() = Some(next);
         Ok(())
     }
 }

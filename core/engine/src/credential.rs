@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use allod_meta::Lookup;
-use allod_model::{AccountId, CredentialId, Detail, Error, ErrorKind, Grant, Result, Timestamp};
-use parking_lot::RwLock;
+use allod_model::{AccountId, CredentialId, Detail, Error, ErrorKind, Grant, Protocol, Result, Timestamp};
+use parking_lot::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
@@ -27,6 +27,8 @@ pub const LABEL_BYTES_MAX: usize = 200;
 pub const GRANTS_MAX: usize = 64;
 /// Credentials remembered in memory at most; beyond that the memory starts anew.
 const CACHED_MAX: usize = 100_000;
+/// Windows of one credential whose grants are remembered.
+const SCOPES_MAX: usize = 16;
 /// What is kept of a client's name, in bytes.
 const CLIENT_BYTES_MAX: usize = 120;
 
@@ -35,6 +37,27 @@ pub struct CredentialHandle {
     pub record: Credential,
     /// Cancelled when it is revoked: open streams end then.
     pub revoked: CancellationToken,
+    /// The grants that hold for each window it was used by.
+    scopes: Mutex<Vec<(Vec<Protocol>, Arc<Scope>)>>,
+}
+
+impl CredentialHandle {
+    fn new(record: Credential) -> Self {
+        CredentialHandle { record, revoked: CancellationToken::new(), scopes: Mutex::default() }
+    }
+
+    fn scope(&self, protocols: &[Protocol]) -> Arc<Scope> {
+        let mut scopes = self.scopes.lock();
+        if let Some((_, scope)) = scopes.iter().find(|(known, _)| known == protocols) {
+            return scope.clone();
+        }
+        let scope = Arc::new(Scope::new(&self.record.grants, protocols));
+        // Gateways register a handful of windows; the bound is for what may come.
+        if scopes.len() < SCOPES_MAX {
+            scopes.push((protocols.to_vec(), scope.clone()));
+        }
+        scope
+    }
 }
 
 /// Credentials in use, found by the hash of the secret that was presented.
@@ -80,21 +103,17 @@ impl Core {
 
     fn admit(&self, proof: Proof, door: Door) -> Res<Session> {
         let now = self.0.env.now();
-        if let Some(secs) = self.0.throttle.address_blocked(door.address, now) {
-            return Err(blocked(secs));
-        }
         let (named, hash) = match &proof {
             Proof::Password { username, password } => {
                 (self.account_named(username)?, self.0.hasher.password(password))
             }
             Proof::Bearer(token) => (None, self.0.hasher.bearer(token)),
         };
-        if let Some(account) = &named
-            && let Some(secs) = self.0.throttle.account_blocked(account.id(), door.address, now)
-        {
+        let handle = self.credential_by_hash(&hash)?;
+        let account = named.as_ref().map(|a| a.id()).or(handle.as_ref().map(|h| h.record.account));
+        if let Some(secs) = self.blocked_secs(account, &door, now) {
             return Err(blocked(secs));
         }
-        let handle = self.credential_by_hash(&hash)?;
         let valid = handle.filter(|handle| match &proof {
             Proof::Password { .. } => named.as_ref().is_some_and(|a| a.id() == handle.record.account),
             Proof::Bearer(_) => true,
@@ -111,6 +130,16 @@ impl Core {
         self.open_session(account, handle, door, now)
     }
 
+    /// Seconds that this door must wait after too many failures.
+    fn blocked_secs(&self, account: Option<AccountId>, door: &Door, now: Timestamp) -> Option<u64> {
+        let throttle = &self.0.throttle;
+        if account.is_some_and(|account| throttle.is_trusted(account, door.address, now)) {
+            return None;
+        }
+        let by_account = account.and_then(|account| throttle.account_blocked(account, now));
+        throttle.address_blocked(door.address, now).or(by_account)
+    }
+
     fn open_session(
         &self,
         account: Arc<AccountHandle>,
@@ -118,7 +147,7 @@ impl Core {
         door: Door,
         now: Timestamp,
     ) -> Res<Session> {
-        let scope = Scope::new(&handle.record.grants, &door.protocols);
+        let scope = handle.scope(&door.protocols);
         let protocol = door.protocols.first().map(|p| p.0.clone()).unwrap_or_default();
         if scope.is_empty() {
             let text = format!("{} is not granted to '{}'", protocol, handle.record.label);
@@ -161,8 +190,7 @@ impl Core {
         }
         let same =
             [record.password_hash, record.bearer_hash].iter().find_map(|hash| known.get(hash).cloned());
-        let handle =
-            same.unwrap_or_else(|| Arc::new(CredentialHandle { record, revoked: CancellationToken::new() }));
+        let handle = same.unwrap_or_else(|| Arc::new(CredentialHandle::new(record)));
         known.insert(*hash, handle.clone());
         Ok(Some(handle))
     }

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use allod_meta::{Direction, KeyRange, Lookup};
+use allod_meta::{KeyRange, Lookup};
 use allod_model::{
     CredentialId, EntryKey, Error, ErrorKind, Etag, NodeId, Path, Result, Rights, Seq, Timestamp,
 };
 
-use crate::as_of::{AsOf, commit_from, seq_at};
+use crate::as_of::{AsOf, seq_at};
 use crate::fault::{Res, fail};
-use crate::keys::{Table, number_at};
+use crate::keys::number_at;
+use crate::log::{backward, commit_from};
 use crate::plan::{Action, Outcome, Step};
 use crate::reading::Records;
 use crate::record::{CommitRecord, Entry, Folder, decode};
@@ -88,13 +89,11 @@ impl Session {
     fn log_now(&self, path: &Path, credential: Option<&CredentialId>, limit: usize) -> Res<Vec<LogLine>> {
         self.whole_account()?;
         let view = self.view()?;
-        let prefix = self.keys().table(Table::Log);
         let wanted = path.to_string();
         let mut lines = Vec::new();
-        view.each_in(&KeyRange::prefix(&prefix), Direction::Backward, prefix.len(), &mut |key, value| {
-            let record: CommitRecord = decode(value)?;
+        backward(&view, self.keys(), &mut |seq, record| {
             if credential.is_none() || record.actor.credential.as_ref() == credential {
-                let line = self.line(&view, Seq(number_at(key).unwrap_or(0)), record)?;
+                let line = self.line(&view, seq, record)?;
                 let within = |(path, _): &(String, _)| {
                     wanted == "/"
                         || path.strip_prefix(&wanted).is_some_and(|r| r.is_empty() || r.starts_with('/'))
@@ -173,12 +172,9 @@ impl Session {
     fn trash_now(&self, limit: usize) -> Res<Vec<Trashed>> {
         self.whole_account()?;
         let (view, keys) = (self.view()?, self.keys());
-        let prefix = keys.table(Table::Log);
         let mut found = Vec::new();
         let mut seen = BTreeSet::new();
-        view.each_in(&KeyRange::prefix(&prefix), Direction::Backward, prefix.len(), &mut |key, value| {
-            let record: CommitRecord = decode(value)?;
-            let seq = Seq(number_at(key).unwrap_or(0));
+        backward(&view, keys, &mut |seq, record| {
             for delta in record.deltas.iter().filter(|d| d.existed && !d.exists) {
                 let place = (delta.folder, delta.key.clone());
                 let gone = view.get(&keys.entry(delta.folder, &delta.key))?.is_none();
@@ -208,8 +204,8 @@ impl Session {
         Ok(row.filter(|row| row.detached == Some(seq)).map(|row| row.bytes))
     }
 
-    /// Puts `path` back as it was at `time`, and says what that changed. Only what differs is touched; it is one
-    /// commit, and can itself be undone. `dry_run` only says.
+    /// Puts `path` back as it was at `time`, and says what that changed. Only what differs is touched; up to
+    /// [`crate::COMMIT_STEPS_MAX`] changes are one commit, and it can itself be undone. `dry_run` only says.
     ///
     /// # Errors
     /// `HorizonPassed` beyond the retention; `NotFound` when nothing was there then and nothing is now; `Denied`,
@@ -268,7 +264,7 @@ impl Session {
     }
 
     /// Undoes everything that one credential did since `since`, and says what that changed. What somebody else
-    /// changed after it is left alone and named. One commit; `dry_run` only says.
+    /// changed after it is left alone and named. In commits as [`Session::restore`]; `dry_run` only says.
     ///
     /// # Errors
     /// `HorizonPassed` beyond the retention; `Denied` unless the session may write the whole account; as

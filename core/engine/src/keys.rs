@@ -13,7 +13,7 @@
 //! | `X` | folder, seq, entry key | latest change of each member: 1 live, 0 gone |
 //! | `T` | folder, entry key | seq of the tombstone |
 //! | `V` | folder, escaped entry key, seq | the entry as it was before the commit `seq` |
-//! | `L` | seq | [`crate::record::CommitRecord`] |
+//! | `L` | seq, part | [`crate::record::CommitRecord`]; further parts hold more deltas |
 //! | `O` | folder, escaped name, token | [`crate::node::Lock`] |
 //! | `D` | content | when its last reference went |
 //! | `W` | content | when an upload began to register its chunk list |
@@ -141,8 +141,12 @@ impl Keys {
         with(self.versions(folder, key), &seq.0.to_be_bytes())
     }
 
-    pub fn log(self, seq: Seq) -> Vec<u8> {
+    pub fn log_of(self, seq: Seq) -> Vec<u8> {
         self.numbered(Table::Log, seq.0)
+    }
+
+    pub fn log(self, seq: Seq, part: u32) -> Vec<u8> {
+        with(self.log_of(seq), &part.to_be_bytes())
     }
 
     pub fn locks(self, folder: NodeId, name: &[u8]) -> Vec<u8> {

@@ -1,5 +1,7 @@
 //! What the operator may do: accounts, credentials, and sessions on an account's behalf.
 
+use std::sync::Arc;
+
 use allod_blobs::AccountKey;
 use allod_meta::{KeyRange, Lookup, Txn};
 use allod_model::{
@@ -175,7 +177,7 @@ impl Operator {
         Ok(self.account_info(&handle.record())?)
     }
 
-    fn handle(&self, name: &str) -> Res<std::sync::Arc<AccountHandle>> {
+    fn handle(&self, name: &str) -> Res<Arc<AccountHandle>> {
         match self.0.account_named(name)? {
             Some(handle) => Ok(handle),
             None => {
@@ -364,7 +366,7 @@ impl Operator {
     pub fn session(&self, account: &str) -> Result<Session> {
         let handle = self.handle(account)?;
         let actor = Actor { credential: None, protocol: "operator".into(), address: None };
-        Ok(Session::new(self.0.clone(), handle, Scope::unlimited(), actor, None, None))
+        Ok(Session::new(self.0.clone(), handle, Arc::new(Scope::unlimited()), actor, None, None))
     }
 
     /// The newest `limit` events of an account's audit log.

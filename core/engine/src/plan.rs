@@ -1,5 +1,7 @@
 //! Putting entries back: the plan that restore and undo make, and the commit that carries it out.
 
+use std::collections::HashSet;
+
 use allod_meta::Lookup;
 use allod_model::{EntryKey, ErrorKind, NodeId, Path, Result};
 
@@ -13,8 +15,10 @@ use crate::resolve::Spot;
 use crate::session::Session;
 use crate::subtree::StagedCopy;
 
-/// Changes of one plan at most: they are one commit.
-pub const PLAN_STEPS_MAX: usize = 20_000;
+/// Changes of one plan at most.
+pub const PLAN_STEPS_MAX: usize = 1_000_000;
+/// Changes of one commit; a larger plan is carried out in several.
+pub const COMMIT_STEPS_MAX: usize = 4000;
 
 /// One entry to put back.
 #[derive(Clone)]
@@ -62,8 +66,8 @@ pub enum Action {
 }
 
 impl Session {
-    /// Carries out a plan in one commit. Folders that live elsewhere now come back as copies made of their state
-    /// `as_of`.
+    /// Carries out a plan: in one commit up to [`COMMIT_STEPS_MAX`] changes, else in several, what goes before what
+    /// comes. Folders that live elsewhere now come back as copies made of their state `as_of`.
     pub(crate) async fn carry_out(
         &self,
         about: &Path,
@@ -71,19 +75,22 @@ impl Session {
         as_of: AsOf,
     ) -> Result<Vec<Outcome>> {
         let (steps, outcomes) = self.screen(steps)?;
-        let mut staged = Vec::new();
-        for step in &steps {
-            if let Some(folder) = self.needs_copy(step, &steps)? {
-                staged.push((folder.node, StagedCopy::make_as_of(self, &folder, as_of).await?));
+        let leaving: HashSet<NodeId> = steps.iter().filter_map(Step::frees).collect();
+        for steps in in_commits(steps) {
+            let mut staged = Vec::new();
+            for step in &steps {
+                if let Some(folder) = self.needs_copy(step, &leaving)? {
+                    staged.push((folder.node, StagedCopy::make_as_of(self, &folder, as_of).await?));
+                }
             }
+            let copies: Vec<(NodeId, Entry)> =
+                staged.iter().map(|(node, copy)| (*node, copy.root())).collect();
+            let done = self.commit(about, move |me, commit| me.put_back(commit, &steps, &copies)).await;
+            for (_, copy) in staged {
+                copy.settle(done.is_ok());
+            }
+            done?;
         }
-        let copies: Vec<(NodeId, Entry)> = staged.iter().map(|(node, copy)| (*node, copy.root())).collect();
-        let work = steps.clone();
-        let done = self.commit(about, move |me, commit| me.put_back(commit, &work, &copies)).await;
-        for (_, copy) in staged {
-            copy.settle(done.is_ok());
-        }
-        done?;
         Ok(outcomes)
     }
 
@@ -123,9 +130,9 @@ impl Session {
     }
 
     /// The folder to copy when a step brings back one that stands elsewhere and does not become free by the plan.
-    fn needs_copy(&self, step: &Step, steps: &[Step]) -> Res<Option<Entry>> {
+    fn needs_copy(&self, step: &Step, leaving: &HashSet<NodeId>) -> Res<Option<Entry>> {
         let (Some(folder), Some(then)) = (step.brings_folder(), &step.then) else { return Ok(None) };
-        let freed = steps.iter().any(|other| other.frees() == Some(folder));
+        let freed = leaving.contains(&folder);
         let row: Option<Folder> = self.view()?.record(&self.keys().folder(then.node))?;
         let free = freed || row.is_some_and(|row| row.detached.is_some());
         Ok((!free).then(|| then.clone()))
@@ -199,6 +206,19 @@ impl Session {
         };
         Ok(Entry { node, seq: commit.seq, ..then.clone() })
     }
+}
+
+/// Cuts a plan into commits.
+fn in_commits(mut steps: Vec<Step>) -> Vec<Vec<Step>> {
+    if steps.len() > COMMIT_STEPS_MAX {
+        steps.sort_by_key(|step| (step.then.is_some(), step.frees().is_none()));
+    }
+    let mut commits = Vec::new();
+    while !steps.is_empty() {
+        let rest = steps.split_off(steps.len().min(COMMIT_STEPS_MAX));
+        commits.push(std::mem::replace(&mut steps, rest));
+    }
+    commits
 }
 
 /// Whether two entries are the same to everyone who looks.

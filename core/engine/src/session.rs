@@ -27,7 +27,7 @@ pub struct Session(Arc<Inner>);
 struct Inner {
     core: Core,
     account: Arc<AccountHandle>,
-    scope: Scope,
+    scope: Arc<Scope>,
     actor: Actor,
     credential: Option<Arc<CredentialHandle>>,
     address: Option<IpAddr>,
@@ -37,7 +37,7 @@ impl Session {
     pub(crate) fn new(
         core: Core,
         account: Arc<AccountHandle>,
-        scope: Scope,
+        scope: Arc<Scope>,
         actor: Actor,
         credential: Option<Arc<CredentialHandle>>,
         address: Option<IpAddr>,

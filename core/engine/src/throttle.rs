@@ -1,8 +1,8 @@
 //! Failed logins are slowed down, per address and per account.
 //!
-//! A bucket fills with each failure and drains with time. A full address is turned away before its secret is looked
-//! at. A full account turns away only addresses that have not yet succeeded lately, so that a stranger who fails on
-//! purpose can't lock the owner out.
+//! A bucket fills with each failure and drains with time. A full address or account is turned away, whatever the
+//! secret, unless that address has lately succeeded for that account: a stranger who fails on purpose can't lock the
+//! owner out.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -54,19 +54,16 @@ impl Throttle {
         wait(level, ADDRESS_FAILURES_MAX, ADDRESS_DRAIN_SECS)
     }
 
-    /// Seconds to wait if this account takes no login from this address now.
-    pub fn account_blocked(
-        &self,
-        account: AccountId,
-        address: Option<IpAddr>,
-        now: Timestamp,
-    ) -> Option<u64> {
-        let tables = self.0.lock();
-        let level = tables.accounts.get(&account)?.level_at(now, ACCOUNT_DRAIN_SECS);
-        let since = address.and_then(|a| tables.trusted.get(&(account, network(a))));
-        if since.is_some_and(|since| now.secs() - since.secs() < TRUST_SECS) {
-            return None;
-        }
+    /// Whether this address has lately succeeded for this account. Such a one is never turned away: behind a proxy or
+    /// a shared address, a stranger's failures must not lock the owner out.
+    pub fn is_trusted(&self, account: AccountId, address: Option<IpAddr>, now: Timestamp) -> bool {
+        let since = address.and_then(|a| self.0.lock().trusted.get(&(account, network(a))).copied());
+        since.is_some_and(|since| now.secs() - since.secs() < TRUST_SECS)
+    }
+
+    /// Seconds to wait if this account takes no login from strange addresses now.
+    pub fn account_blocked(&self, account: AccountId, now: Timestamp) -> Option<u64> {
+        let level = self.0.lock().accounts.get(&account)?.level_at(now, ACCOUNT_DRAIN_SECS);
         wait(level, ACCOUNT_FAILURES_MAX, ACCOUNT_DRAIN_SECS)
     }
 
@@ -154,7 +151,9 @@ mod tests {
         for n in 0..200 {
             throttle.failed(Some(account), ip(&format!("10.1.0.{n}")), now);
         }
-        assert_eq!(throttle.account_blocked(account, ip("10.0.0.1"), now), None);
-        assert!(throttle.account_blocked(account, ip("10.9.9.9"), now).is_some());
+        assert!(throttle.account_blocked(account, now).is_some());
+        assert!(throttle.is_trusted(account, ip("10.0.0.1"), now));
+        assert!(!throttle.is_trusted(account, ip("10.9.9.9"), now));
+        assert!(!throttle.is_trusted(AccountId(2), ip("10.0.0.1"), now));
     }
 }

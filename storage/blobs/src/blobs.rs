@@ -11,8 +11,8 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
 
 use crate::{
-    AccountKey, BlobConfig, ChunkIndex, ChunkName, ChunkRef, ChunkSource, Error, ErrorKind, ObjectEntry,
-    PackRecord, Placement, Result, Writer,
+    AccountKey, BlobConfig, CHUNK_BYTES_MAX, ChunkIndex, ChunkName, ChunkRef, ChunkSource, Error, ErrorKind,
+    ObjectEntry, PackRecord, Placement, Result, Writer,
     budget::{Budget, Buf},
     config::Location,
     disk,
@@ -22,9 +22,11 @@ use crate::{
     reader,
 };
 
-/// An opened store of content. Cheap to clone; the last clone to go closes it.
+/// An opened store of content. Cheap to clone; the last clone to go closes it, waiting for an append that is under
+/// way.
 ///
-/// Its operations run inside a tokio runtime.
+/// Its operations run inside a tokio runtime and do their blocking work on its blocking threads. None of that work
+/// waits for other such work, so any limit to those threads will do.
 #[derive(Clone)]
 pub struct Blobs(pub(crate) Arc<Inner>);
 
@@ -46,11 +48,11 @@ pub(crate) struct Packs {
 }
 
 impl Packs {
-    /// Takes the lock of the folder `root` (creating it if need be) and opens its packs.
+    /// Takes the lock of the folder `root`, which exists, and opens its packs.
     fn open(root: &Path) -> Result<Packs> {
+        let lock = disk::lock(root)?;
         let folder = root.join("packs");
         disk::create_folder(&folder)?;
-        let lock = disk::lock(root)?;
         Ok(Packs { appender: Appender::open(&folder)?, folder: Arc::new(folder), _lock: lock })
     }
 }
@@ -93,6 +95,11 @@ impl Blobs {
         blocking(move || {
             let (objects, packs) = match config.location()? {
                 Location::Folder(root) => {
+                    disk::create_folder(&root)?;
+                    let root = root
+                        .canonicalize()
+                        .map_err(|e| Error::io(format!("cannot open {}", root.display()), e))?;
+                    // The lock covers the objects too.
                     let packs = Packs::open(&root)?;
                     (Objects::open_folder(&root)?, Some(packs))
                 }
@@ -146,7 +153,7 @@ impl Blobs {
     /// # Errors
     /// `NotFound`, `Corrupt`, `Unavailable`.
     pub async fn verify(&self, account: u64, key: &AccountKey, chunk: &ChunkRef) -> Result<()> {
-        let buf = self.0.budget.buf(sealed_len_max(chunk));
+        let buf = self.0.budget.buf(sealed_len_max(chunk)?);
         self.0.clone().fetch(account, key.clone(), *chunk, buf).await.map(|_| ())
     }
 
@@ -249,6 +256,9 @@ impl Blobs {
         let Placement::Pack { pack, offset, len } = placement else {
             return Err(Error::invalid("only records of packs can be rewritten"));
         };
+        if len as usize > CHUNK_BYTES_MAX + CHUNK_OVERHEAD {
+            return Err(Error::corrupt(format!("chunk {} is too long to be one", name.hex())));
+        }
         let packs = self.0.packs()?;
         let (folder, name) = (packs.folder.clone(), *name);
         let mut buf = self.0.budget.buf(len as usize);
@@ -299,11 +309,15 @@ impl Blobs {
     }
 }
 
-/// The greatest length that the sealed form of a chunk may have, bytes.
-pub(crate) fn sealed_len_max(chunk: &ChunkRef) -> usize {
-    match chunk.placement {
+/// The greatest length that the sealed form of a chunk may have, bytes; `Corrupt` for what is too long to be a chunk.
+pub(crate) fn sealed_len_max(chunk: &ChunkRef) -> Result<usize> {
+    let sealed_len = match chunk.placement {
         Placement::Pack { len, .. } => len as usize,
         Placement::Object => chunk.plain_len as usize + CHUNK_OVERHEAD,
+    };
+    match chunk.plain_len as usize <= CHUNK_BYTES_MAX && sealed_len <= CHUNK_BYTES_MAX + CHUNK_OVERHEAD {
+        true => Ok(sealed_len),
+        false => Err(Error::corrupt(format!("chunk {} is too long to be one", chunk.name.hex()))),
     }
 }
 
@@ -326,9 +340,6 @@ impl Inner {
             }
             _ => error,
         };
-        if chunk.plain_len as usize > crate::CHUNK_BYTES_MAX {
-            return Err(Error::corrupt(format!("chunk {} is too long to be one", chunk.name.hex())));
-        }
         let budget = self.budget.clone();
         let open =
             move |buf| envelope::open_chunk(key.chunk_cipher(), &chunk.name, chunk.plain_len, buf, &budget);

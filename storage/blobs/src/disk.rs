@@ -22,19 +22,19 @@ pub(crate) fn create_folder(folder: &Path) -> Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
-    if let Some(above) = folder.parent().filter(|above| !above.as_os_str().is_empty()) {
-        create_folder(above)?;
-        match fs::create_dir(folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                return Err(Error::io(format!("cannot create {}", folder.display()), error));
-            }
-            _ => sync_folder(above)?,
+    let above = parent(folder);
+    create_folder(above)?;
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(Error::io(format!("cannot create {}", folder.display()), error))
         }
-    } else {
-        fs::create_dir_all(folder)
-            .map_err(|e| Error::io(format!("cannot create {}", folder.display()), e))?;
+        _ => sync_folder(above),
     }
-    Ok(())
+}
+
+/// The folder in which a path lies; relative paths lie in the current one.
+pub(crate) fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Takes the lock of a folder for this process, as long as the file lives.

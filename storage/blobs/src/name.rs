@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::pack::RECORD_HEADER_LEN;
+
 /// The name of a chunk: BLAKE3 of its plaintext, keyed by the account.
 ///
 /// Equal content of one account has an equal name; across accounts names tell nothing.
@@ -54,6 +56,17 @@ pub enum Placement {
     },
 }
 
+impl Placement {
+    /// How many bytes of a pack the record takes, its header included; 0 for an object. What a pack's size exceeds
+    /// the sum over its live records by (and its own 16 bytes) is what compaction would free.
+    pub fn pack_bytes(&self) -> u64 {
+        match self {
+            Placement::Object => 0,
+            Placement::Pack { len, .. } => RECORD_HEADER_LEN as u64 + u64::from(*len),
+        }
+    }
+}
+
 /// One chunk of a content, in order. About 40 bytes in postcard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ChunkRef {
@@ -64,7 +77,9 @@ pub struct ChunkRef {
     /// Where it lies.
     pub placement: Placement,
     /// True if the writer that made this reference stored the chunk; false if it was there already (or occurred
-    /// earlier in the same content).
+    /// earlier in the same content). Two writers may store an equal chunk at the same time, each without knowing of
+    /// the other: whose commit comes second keeps the placement that the index has by then, and the other record is
+    /// garbage.
     pub fresh: bool,
 }
 

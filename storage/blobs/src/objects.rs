@@ -1,8 +1,8 @@
 //! Chunks as objects of their own: on a disk, in memory, or in somebody's object store.
 
 mod local;
-#[cfg(feature = "s3")]
-mod s3;
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+mod remote;
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -57,21 +57,19 @@ impl Objects {
         })
     }
 
-    /// Objects elsewhere.
+    /// Objects elsewhere, at the URL of the configuration.
+    #[cfg_attr(not(any(feature = "s3", feature = "gcs", feature = "azure")), expect(unused_variables))]
     pub(crate) fn open_url(config: &BlobConfig, url: &Url) -> Result<Objects> {
         let prefix = Path::from_url_path(url.path())
             .map_err(|e| Error::invalid("the blob URL has an unusable path").caused_by(e))?;
         let store: Arc<dyn ObjectStore> = match url.scheme() {
             "memory" => Arc::new(InMemory::new()),
             #[cfg(feature = "s3")]
-            "s3" => Arc::new(s3::open(config, url)?),
-            #[cfg(any(feature = "gcs", feature = "azure"))]
-            "gs" | "az" | "azure" | "abfs" | "abfss" => {
-                let options = config.options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-                let (store, prefix) = object_store::parse_url_opts(url, options)
-                    .map_err(|e| Error::invalid("the blob URL or its options are not usable").caused_by(e))?;
-                return Ok(Objects { store: Arc::from(store), prefix, local: None, keeps: false });
-            }
+            "s3" => remote::s3(config, url)?,
+            #[cfg(feature = "gcs")]
+            "gs" => remote::gcs(config, url)?,
+            #[cfg(feature = "azure")]
+            "az" => remote::azure(config, url)?,
             scheme => return Err(Error::invalid(format!("this build stores no blobs at {scheme}://"))),
         };
         Ok(Objects { store, prefix, local: None, keeps: url.scheme() == "memory" })

@@ -112,6 +112,9 @@ impl Reader {
             self.at = self.range.end;
         } else {
             (self.page, self.at) = self.source.find(self.range.start).await?;
+            if self.at > self.range.start {
+                return Err(Error::invalid("the source of references begins behind what was asked for"));
+            }
         }
         self.begun = true;
         Ok(())
@@ -120,7 +123,7 @@ impl Reader {
     /// Starts to read the next chunk of the range; false if the budget has no room for it now.
     async fn read_next(&mut self) -> Result<bool> {
         let chunk = self.next_in_range().await?;
-        let capacity = sealed_len_max(&chunk);
+        let capacity = sealed_len_max(&chunk)?;
         let buf = match self.ahead.is_empty() {
             true => self.inner.budget.buf(capacity),
             false => match self.inner.budget.try_buf(capacity) {
@@ -162,3 +165,6 @@ impl Reader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,31 +5,27 @@
 //!            the caller's task  one chunk at a time, in order    `in_flight` chunks at a time
 //! ```
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::{Arc, OnceLock},
-};
+mod chunk;
+
+use std::{collections::VecDeque, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::{Buf as _, Bytes};
 use md5::{Digest as _, Md5};
-use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    AccountKey, CHUNK_BYTES_MAX, ChunkName, ChunkRef, Digest, DigestHasher, Error, ErrorKind, Placement,
-    Result,
-    blobs::{Inner, blocking},
+    AccountKey, CHUNK_BYTES_MAX, ChunkName, ChunkRef, Digest, Error, Placement, Result,
+    blobs::Inner,
     budget::Buf,
     cut::Cutter,
-    envelope::{self, CHUNK_OVERHEAD, HEADER_LEN},
+    envelope::{CHUNK_OVERHEAD, HEADER_LEN},
 };
+use chunk::{Hashes, Job, Outcome, Seen, Travelling};
 
 /// References in a page that is given to the index.
 const PAGE_REFS: usize = 1000;
-/// Names of its own chunks that a writer remembers, so that repetition within a content is found too.
-const SEEN_MAX: usize = 1024;
 /// Memory for the first bytes of a content.
 const FIRST_BYTES: usize = 4 * 1024;
 
@@ -95,41 +91,6 @@ pub struct Writer {
     broken: bool,
 }
 
-type Seen = Arc<Mutex<HashMap<ChunkName, Arc<OnceLock<Placement>>>>>;
-
-/// The running hashes.
-struct Hashes {
-    digest: DigestHasher,
-    md5: Option<Md5>,
-}
-
-/// The running hashes travel from chunk to chunk: they are here, or come back from the chunk shipped last.
-enum Travelling {
-    Here(Hashes),
-    Away(oneshot::Receiver<Hashes>),
-}
-
-impl Travelling {
-    async fn back(self) -> Result<Hashes> {
-        match self {
-            Travelling::Here(hashes) => Ok(hashes),
-            Travelling::Away(hashes) => hashes.await.map_err(|_| {
-                Error::new(ErrorKind::Unavailable, "the task that hashed the last chunk has ended")
-            }),
-        }
-    }
-}
-
-/// What became of one chunk.
-struct Outcome {
-    name: ChunkName,
-    plain_len: u32,
-    /// The cell that tells repetitions in the same content where the chunk lies.
-    cell: Arc<OnceLock<Placement>>,
-    /// The placement and whether it is fresh; `None` for a repetition.
-    found: Option<(Placement, bool)>,
-}
-
 impl Writer {
     pub(crate) fn new(
         inner: Arc<Inner>,
@@ -150,7 +111,7 @@ impl Writer {
             cutter: None,
             hashes: Travelling::Here(hashes),
             in_flight: VecDeque::new(),
-            seen: Arc::default(),
+            seen: Seen::default(),
             refs: Vec::new(),
             broken: false,
         }
@@ -328,96 +289,6 @@ impl Writer {
         }
         self.refs.push(ChunkRef { name: outcome.name, plain_len: outcome.plain_len, placement, fresh });
         Ok(())
-    }
-}
-
-/// What the task of one chunk works with.
-struct Job {
-    inner: Arc<Inner>,
-    account: u64,
-    key: AccountKey,
-    index: Arc<dyn ChunkIndex>,
-    seen: Seen,
-    may_pack: bool,
-}
-
-impl Job {
-    async fn run(self, plain: Buf, hashes: Hashes, returns: oneshot::Sender<Hashes>) -> Result<Outcome> {
-        let (hashes, name, plain) = self.hash(plain, hashes).await?;
-        let (cell, first) = self.look_up(name);
-        // The next chunk may begin to be hashed; by now it can see this one's name.
-        let _ = returns.send(hashes);
-        // **Invariant:** a chunk is at most CHUNK_BYTES_MAX long, which fits in 32 bits.
-        let plain_len = u32::try_from(plain.len() - HEADER_LEN).expect("a chunk fits in 32 bits");
-        let found = match first {
-            true => Some(self.find_or_store(name, plain_len, plain).await?),
-            false => None,
-        };
-        Ok(Outcome { name, plain_len, cell, found })
-    }
-
-    /// Takes the chunk into the running hashes and names it. MD5, the slowest of all, runs beside.
-    async fn hash(&self, plain: Buf, hashes: Hashes) -> Result<(Hashes, ChunkName, Buf)> {
-        let plain = Arc::new(plain);
-        let Hashes { mut digest, md5 } = hashes;
-        let md5 = md5.map(|mut md5| {
-            let plain = plain.clone();
-            blocking(move || {
-                md5.update(&plain[HEADER_LEN..]);
-                Ok(md5)
-            })
-        });
-        let key = self.key.clone();
-        let named = {
-            let plain = plain.clone();
-            blocking(move || {
-                digest.update(&plain[HEADER_LEN..]);
-                Ok((digest, key.chunk_name(&plain[HEADER_LEN..])))
-            })
-        };
-        let (md5, (digest, name)) = match md5 {
-            Some(md5) => {
-                let (md5, named) = tokio::try_join!(md5, named)?;
-                (Some(md5), named)
-            }
-            None => (None, named.await?),
-        };
-        // **Invariant:** both tasks have ended and dropped their clones.
-        let plain = Arc::into_inner(plain).expect("no task holds the chunk any more");
-        Ok((Hashes { digest, md5 }, name, plain))
-    }
-
-    /// The cell for a name's placement, and whether this is the first chunk of the name in the content.
-    fn look_up(&self, name: ChunkName) -> (Arc<OnceLock<Placement>>, bool) {
-        let mut seen = self.seen.lock();
-        if let Some(cell) = seen.get(&name) {
-            return (cell.clone(), false);
-        }
-        if seen.len() >= SEEN_MAX {
-            seen.clear();
-        }
-        let cell = Arc::new(OnceLock::new());
-        seen.insert(name, cell.clone());
-        (cell, true)
-    }
-
-    async fn find_or_store(&self, name: ChunkName, plain_len: u32, plain: Buf) -> Result<(Placement, bool)> {
-        if let Some(placement) = self.index.claim(&name).await? {
-            return Ok((placement, false));
-        }
-        let (key, budget) = (self.key.clone(), self.inner.budget.clone());
-        let sealed =
-            blocking(move || Ok(envelope::seal_chunk(key.chunk_cipher(), &name, plain, &budget))).await?;
-        let placement = match &self.inner.packs {
-            Some(packs) if self.may_pack => {
-                packs.appender.append(self.account, name, plain_len, sealed).await?
-            }
-            _ => {
-                self.inner.objects.put(self.account, &name, sealed).await?;
-                Placement::Object
-            }
-        };
-        Ok((placement, true))
     }
 }
 

@@ -167,3 +167,40 @@ async fn an_account_that_is_removed_leaves_nothing() {
     );
     bench.assert_clean().await;
 }
+
+#[tokio::test]
+async fn a_large_undo_takes_several_commits() {
+    let bench = Bench::new().await;
+    let owner = bench.session(&["all"]).await;
+    let (id, app) = bench.app(&["/:rw"]).await;
+    mkdir(&owner, "/seed").await.unwrap();
+    for n in 0..100 {
+        put(&owner, &format!("/seed/{n:0200}"), b"x").await.unwrap();
+    }
+    let since = bench.core.0.env.now();
+    bench.clock.advance_secs(1);
+    for n in 0..45 {
+        copy(&app, "/seed", &format!("/copy{n}")).await.unwrap();
+    }
+    for n in 0..45 {
+        for m in 0..100 {
+            remove(&app, &format!("/copy{n}/{m:0200}")).await.unwrap();
+        }
+    }
+    for m in 0..100 {
+        put(&app, &format!("/seed/{m:0200}"), b"spoilt").await.unwrap();
+    }
+    let done = owner.undo(&id.id, since, false).await.unwrap();
+    assert!(done.len() > COMMIT_STEPS_MAX, "{}", done.len());
+    assert_eq!(names(&owner, "/").await, ["Calendars/", "Contacts/", "Mail/", "public/", "seed/"]);
+    assert_eq!(get(&owner, &format!("/seed/{:0200}", 7)).await.unwrap(), b"x");
+    let log = owner.log(&Path::root(), None, 1).await.unwrap();
+    assert!(log[0].changes.len() > 100, "a commit's record may need several rows");
+    bench.assert_clean().await;
+    bench.clock.advance_secs(200 * 86_400);
+    put(&owner, "/last", b"1").await.unwrap();
+    bench.clock.advance_secs(200 * 86_400);
+    bench.core.collect(true).await.unwrap();
+    assert_eq!(owner.log(&Path::root(), None, 10_000).await.unwrap().len(), 0);
+    bench.assert_clean().await;
+}

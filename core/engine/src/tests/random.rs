@@ -151,7 +151,12 @@ impl Mirror {
             for change in changes.changes {
                 let key = String::from_utf8(change.key.as_bytes().to_vec()).unwrap();
                 match change.node {
-                    Some(node) => drop(self.members.insert(key, node.is_folder())),
+                    // A file that became a folder, or the reverse, is one member that changed.
+                    Some(node) => {
+                        self.members
+                            .retain(|known, _| known.trim_end_matches('/') != key.trim_end_matches('/'));
+                        self.members.insert(key, node.is_folder());
+                    }
                     None => drop(self.members.remove(&key)),
                 }
             }

@@ -179,11 +179,21 @@ async fn guessing_is_slowed_down() {
     for _ in 0..20 {
         assert!(bench.login("alice", "guess", "webdav").await.is_err());
     }
-    let blocked = bench.login("alice", &new.password, "webdav").await.err().unwrap();
+    assert!(
+        bench.login("alice", &new.password, "webdav").await.is_ok(),
+        "an address that succeeded is trusted"
+    );
+    let elsewhere = || Door { address: Some("10.0.0.2".parse().unwrap()), ..door("webdav") };
+    let proof =
+        |secret: &str| Proof::Password { username: "alice".into(), password: secret.to_owned().into() };
+    for _ in 0..20 {
+        assert!(bench.core.authenticate(proof("guess"), elsewhere()).await.is_err());
+    }
+    let blocked = bench.core.authenticate(proof(&new.password), elsewhere()).await.err().unwrap();
     assert_eq!(blocked.kind, ErrorKind::Busy);
     assert!(matches!(blocked.detail, Detail::RetryAfter(secs) if secs > 0));
     bench.clock.advance_secs(60);
-    assert!(bench.login("alice", &new.password, "webdav").await.is_ok());
+    assert!(bench.core.authenticate(proof(&new.password), elsewhere()).await.is_ok());
 }
 
 #[tokio::test]

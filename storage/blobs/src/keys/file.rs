@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use super::fill_random;
 use crate::{
-    Error, ErrorKind, Result, envelope,
+    Error, ErrorKind, Result, disk, envelope,
     name::{hex, unhex},
 };
 
@@ -174,7 +174,7 @@ pub(super) fn store_new(path: &Path, text: &str) -> Result<()> {
     if published.is_err() {
         let _ = fs::remove_file(&temporary);
     }
-    published.and_then(|()| sync_folder_of(path))
+    published.and_then(|()| disk::sync_folder(disk::parent(path)))
 }
 
 /// Stores `text` in place of the file that is there.
@@ -184,7 +184,7 @@ pub(super) fn replace(path: &Path, text: &str) -> Result<()> {
         let _ = fs::remove_file(&temporary);
         return Err(Error::io(format!("cannot replace the master key {}", path.display()), error));
     }
-    sync_folder_of(path)
+    disk::sync_folder(disk::parent(path))
 }
 
 fn write_temporary(path: &Path, text: &str) -> Result<PathBuf> {
@@ -204,9 +204,4 @@ fn write_temporary(path: &Path, text: &str) -> Result<PathBuf> {
         let _ = fs::remove_file(&temporary);
         Error::io(format!("cannot write {}", temporary.display()), error)
     })
-}
-
-fn sync_folder_of(path: &Path) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    crate::disk::sync_folder(folder)
 }

@@ -16,11 +16,13 @@ use parking_lot::RwLock;
 use crate::{ChunkName, Error, Result, budget::Buf, disk, name::hex};
 
 const UNFINISHED: &str = "unfinished";
+/// Numbers for unfinished files. One sequence for the whole process: what an abandoned writer still has under way must
+/// not meet the files of a store that was closed and opened again.
+static NEXT_UNFINISHED: AtomicU64 = AtomicU64::new(0);
 
 /// A folder with objects.
 pub(super) struct LocalObjects {
     folder: PathBuf,
-    next_unfinished: AtomicU64,
     /// Held to write while folders are made, so that nobody answers for a file in a folder that is not durable yet.
     making_folders: RwLock<()>,
 }
@@ -40,11 +42,7 @@ impl LocalObjects {
             disk::sync_folder(&account)?;
         }
         disk::sync_folder(&objects)?;
-        Ok(LocalObjects {
-            folder: folder.to_owned(),
-            next_unfinished: AtomicU64::new(0),
-            making_folders: RwLock::new(()),
-        })
+        Ok(LocalObjects { folder: folder.to_owned(), making_folders: RwLock::new(()) })
     }
 
     fn account_folder(&self, account: u64) -> PathBuf {
@@ -61,7 +59,7 @@ impl LocalObjects {
 
     /// Stores an object, durable on return.
     pub(super) fn put(&self, account: u64, name: &ChunkName, sealed: &[u8]) -> Result<()> {
-        let number = self.next_unfinished.fetch_add(1, Ordering::Relaxed);
+        let number = NEXT_UNFINISHED.fetch_add(1, Ordering::Relaxed);
         let unfinished = self.folder.join(UNFINISHED).join(number.to_string());
         let path = self.path(account, name);
         let stored = write_synced(&unfinished, sealed)
@@ -126,7 +124,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+    let mut file = File::create_new(path)?;
     file.write_all(bytes)?;
     file.sync_data()
 }

@@ -1,7 +1,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use parking_lot::Mutex;
+
 use super::*;
-use crate::{BlobConfig, Blobs, tests::noise};
+use crate::{BlobConfig, Blobs, ErrorKind, tests::noise};
 
 /// Counts what it is asked, and refuses after a number of claims.
 #[derive(Default)]

@@ -1,6 +1,6 @@
 //! The engine named on the project's design card: sled 0.34.7, made durable and given snapshots.
 //!
-//! Two things that the store needs and sled lacks are supplied here.
+//! Three things that the store needs and sled lacks are supplied here.
 //!
 //! * **Durability.** `flush` only starts writing (`sync_file_range`), which a power failure undoes.
 //!   After it, this adapter syncs sled's own files: the log, the files of large values, and the
@@ -8,6 +8,9 @@
 //! * **Snapshots.** sled always shows its newest state, before it is durable. Each commit therefore
 //!   keeps the values it replaced until it is durable and no snapshot from before it is left. A
 //!   snapshot looks there first.
+//!
+//! * **Opening.** A process that ends while it opens the database can leave half a snapshot file, which sled
+//!   then takes for the newest one and calls corrupt. Such files are removed first.
 //!
 //! One thing cannot be supplied: after an error, such as a full disk, sled waits for itself for ever when it is
 //! dropped, and holds its lock until then. Its handle is then kept, and everything is `Unavailable` until
@@ -127,7 +130,22 @@ impl Sled {
     }
 }
 
+/// Removes the files that sled was writing when it was ended; the caller holds the directory's lock.
+fn remove_unfinished(path: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(path)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.as_encoded_bytes();
+        if name.starts_with(b"snap.") && name.ends_with(b".generating") {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 fn open_at(path: &Path, cache_bytes: u64) -> Result<Arc<Opened>, Error> {
+    remove_unfinished(path)
+        .map_err(|err| Error::from_io(&format!("cannot tidy up {}", path.display()), &err))?;
     let config = || sled::Config::new().path(path).cache_capacity(cache_bytes).flush_every_ms(None);
     for attempt in 1.. {
         let opened = guarded(|| config().open().map_err(|err| translate(&err)));
