@@ -39,7 +39,7 @@ ODD_NAMES = (
     "日本語のファイル",
     "עברית العربية",
     "emoji 🦀👩‍👩‍👧‍👦 🏴󠁧󠁢󠁳󠁣󠁴󠁿",
-    "zero​width and nbsp ",
+    "zero\u200bwidth and nbsp\u00a0",
     "CON.txt",
     "UPPER and upper",
     "upper and UPPER",

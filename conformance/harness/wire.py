@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
+IDLE_MAX_S = 3
+
 
 @dataclass
 class Reply:
@@ -30,6 +32,7 @@ class Wire:
         self.timeout = timeout
         self.login = basic(user, password) if user is not None else None
         self.connection = None
+        self.used = 0.0
 
     def path(self, name):
         return f"{self.base}/{quote(name)}"
@@ -42,6 +45,9 @@ class Wire:
             fields["Authorization"] = self.login
         if fields.get("Authorization", "") is None:
             del fields["Authorization"]
+        if time.monotonic() - self.used > IDLE_MAX_S:
+            # The server may be closing it at this very moment, and nothing is ever retried here.
+            self.close()
         if self.connection is None:
             self.connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
             self.connection.connect()
@@ -67,6 +73,7 @@ class Wire:
             for key, value in got.getheaders():
                 key = key.lower()
                 fields[key] = f"{fields[key]}, {value}" if key in fields else value
+            self.used = time.monotonic()
             if got.will_close or sent_short:
                 self.close()
             return Reply(got.status, fields, data)

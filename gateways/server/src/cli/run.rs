@@ -98,7 +98,14 @@ impl Shell {
         let settings = args.settings().or(self.settings.clone());
         let core = open(&self.data, &settings, true).await?;
         self.warn(args);
-        serve(core, &self.data, &settings, |served| self.announce(served)).await?;
+        let empty = core.operator().accounts().await.map_err(|error| error.message)?.is_empty();
+        serve(core, &self.data, &settings, |served| {
+            self.announce(served);
+            if empty {
+                eprintln!("allod: there is no account yet; make one with: allod account add NAME");
+            }
+        })
+        .await?;
         Ok(ExitCode::SUCCESS)
     }
 

@@ -99,7 +99,7 @@ fn images(kind: EngineKind) {
     println!("{kind}: {} events, {syncs} syncs, {acks:?} acknowledged", events.len());
     assert_eq!(acks.values().sum::<u64>(), rounds() * writer::WRITERS);
     check_recording(&events, root.path(), &mut dice);
-    for number in 0..environment("META_POWER_LOSS_IMAGES").unwrap_or(40) {
+    for number in 0..environment("META_POWER_LOSS_IMAGES").unwrap_or(25) {
         let moment = dice.roll(events.len() as u64 + 1) as usize;
         let arrived = Arrived { sectors_percent: [0, 10, 50, 50, 90, 100][dice.roll(6) as usize] };
         let image = tempfile::tempdir().unwrap();
