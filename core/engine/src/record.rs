@@ -43,6 +43,7 @@ pub struct Account {
     pub password: Option<String>,
     pub created: Timestamp,
     /// The account's key, sealed by the master key.
+    #[serde(with = "serde_bytes")]
     pub wrapped_key: Vec<u8>,
 }
 
@@ -199,7 +200,7 @@ pub struct Content {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Body {
     /// Here, sealed.
-    Inline(Vec<u8>),
+    Inline(#[serde(with = "serde_bytes")] Vec<u8>),
     /// In a few chunks: name and plain length.
     Few(Vec<ChunkPart>),
     /// In many chunks: so many pages in the table `G`.

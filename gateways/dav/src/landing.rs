@@ -2,8 +2,12 @@
 
 use allod_kit::{ResponseBody, full_body};
 use http::Response;
+use http::header::HeaderValue;
 
 use crate::index_page::html;
+
+/// Nothing at all may be loaded or run.
+const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Without a style of its own, so that each browser shows it as its owner likes to read.
 const PAGE: &str = r#"<!DOCTYPE html>
@@ -34,7 +38,9 @@ devices and programs.</li>
 
 /// The page.
 pub(crate) fn page() -> Response<ResponseBody> {
-    html(full_body(PAGE))
+    let mut response = html(full_body(PAGE));
+    response.headers_mut().insert("content-security-policy", HeaderValue::from_static(POLICY));
+    response
 }
 
 #[cfg(test)]
@@ -46,6 +52,6 @@ mod tests {
         for tag in ["<script", "<style", "<link", "<img", "http://", "style="] {
             assert!(!PAGE.contains(tag), "{tag}");
         }
-        assert!(page().headers().contains_key("content-security-policy"));
+        assert_eq!(page().headers()["content-security-policy"], POLICY);
     }
 }

@@ -282,7 +282,7 @@ impl Blobs {
             let folder = packs.folder.clone();
             return blocking(move || pack::list(&folder).map(|_| ())).await;
         }
-        self.list_objects(None).next().await.transpose().map(|_| ())
+        self.0.objects.look().await
     }
 
     /// How much the store holds. Lists all of it, so it takes long on a large one.

@@ -10,7 +10,7 @@
 //! |---|---|
 //! | up to 8 KiB | not here: handed back ([`Stored::Inline`]) for the metadata engine, where it costs no sync of its own |
 //! | up to 1 MiB | one chunk; on a disk in a pack file, where one sync serves all who wait; elsewhere an object |
-//! | above | chunks of about 1 MiB, each an object; several are stored at the same time |
+//! | above | chunks of about 1.1 MiB, each an object; up to eight are stored at the same time |
 //!
 //! [`Writer::finish`] returns when everything is on stable storage. The memory for chunks is bounded over all
 //! transfers together ([`BlobConfig::buffer_bytes`]), and no transfer can keep another from going on.

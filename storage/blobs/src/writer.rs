@@ -137,14 +137,32 @@ impl Writer {
         Ok(())
     }
 
-    async fn take(&mut self, mut data: Bytes) -> Result<()> {
+    async fn take(&mut self, data: Bytes) -> Result<()> {
         self.size += data.len() as u64;
         if self.cutter.is_none() {
             if self.plain_len() + data.len() <= self.inner.pack_max {
                 return self.gather(&data).await;
             }
-            self.begin_cutting().await?;
+            let rest = self.begin_cutting().await?;
+            self.cut(rest).await?;
         }
+        self.cut(data).await
+    }
+
+    /// The content turned out long: looks for a boundary in what was gathered so far, and returns what lies behind.
+    async fn begin_cutting(&mut self) -> Result<Bytes> {
+        let mut cutter = Cutter::new(self.key.cut_seed());
+        let found = cutter.scan(self.gathered.get(HEADER_LEN..).unwrap_or_default());
+        self.cutter = Some(cutter);
+        let Some(n) = found else { return Ok(Bytes::new()) };
+        let rest = Bytes::copy_from_slice(&self.gathered[HEADER_LEN + n..]);
+        self.gathered.set_len(HEADER_LEN + n);
+        self.ship(false).await?;
+        Ok(rest)
+    }
+
+    /// Adds to the chunk that is being gathered, and ships each that is complete.
+    async fn cut(&mut self, mut data: Bytes) -> Result<()> {
         while !data.is_empty() {
             // **Invariant:** set by `begin_cutting`.
             let cutter = self.cutter.as_mut().expect("the content is being cut");
@@ -159,24 +177,6 @@ impl Writer {
                     break;
                 }
             }
-        }
-        Ok(())
-    }
-
-    /// The content turned out long: looks for boundaries in what was gathered so far.
-    async fn begin_cutting(&mut self) -> Result<()> {
-        self.cutter = Some(Cutter::new(self.key.cut_seed()));
-        let gathered = std::mem::replace(&mut self.gathered, self.inner.budget.buf(0));
-        let mut rest = &gathered[HEADER_LEN.min(gathered.len())..];
-        while !rest.is_empty() {
-            // **Invariant:** set above.
-            let found = self.cutter.as_mut().expect("the content is being cut").scan(rest);
-            let (chunk, after) = rest.split_at(found.unwrap_or(rest.len()));
-            self.gather(chunk).await?;
-            if found.is_some() {
-                self.ship(false).await?;
-            }
-            rest = after;
         }
         Ok(())
     }

@@ -258,3 +258,6 @@ pub fn bounds_are_empty(from: Bound<&[u8]>, to: Bound<&[u8]>) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

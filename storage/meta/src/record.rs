@@ -64,3 +64,6 @@ fn checksum(key: &[u8], payload: &[u8], version: u8) -> u32 {
 fn damaged(key: &[u8], what: &str) -> Error {
     Error::new(ErrorKind::Corrupt, what).at(key)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,9 @@
-//! The suite for every engine in this build.
+//! The suite for every engine in this build, and the choice of one.
 
 use std::sync::Arc;
 
 use crate::suite::Site;
-use crate::{Engine, EngineKind, Error, Options, memory, open};
+use crate::{Engine, EngineKind, Error, ErrorKind, Options, memory, open};
 
 /// A temporary directory with a database of one kind.
 struct OnDisk {
@@ -49,3 +49,18 @@ crate::meta_suite!(redb_suite, on_disk(EngineKind::Redb));
 crate::meta_suite!(fjall_suite, on_disk(EngineKind::Fjall));
 #[cfg(feature = "sled")]
 crate::meta_suite!(sled_suite, on_disk(EngineKind::Sled));
+
+#[test]
+fn engines_are_named() {
+    for kind in EngineKind::ALL {
+        assert_eq!(kind.to_string().parse(), Ok(kind));
+        let dir = tempfile::tempdir().unwrap();
+        match open(dir.path(), kind, &Options::default()) {
+            Ok(engine) => assert!(kind.is_available() && engine.name() == kind.as_str()),
+            Err(err) => assert!(!kind.is_available() && err.kind == ErrorKind::Unavailable),
+        }
+    }
+    assert_eq!(EngineKind::default(), EngineKind::Redb);
+    let unknown = "rocksdb".parse::<EngineKind>().unwrap_err();
+    assert_eq!(unknown.to_string(), "unknown metadata engine `rocksdb` (known: redb fjall sled memory)");
+}

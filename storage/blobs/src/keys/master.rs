@@ -14,6 +14,8 @@ const SEAL_NONCE_CONTEXT: &str = "allod-blobs 2026 master seal nonce v1";
 const DERIVE_CONTEXT: &str = "allod-blobs 2026 master derive v1";
 
 /// The 32 bytes that wrap all account keys. Wiped from memory when dropped.
+///
+/// What works on its file blocks: on the disk, and with a passphrase for some tenths of a second on argon2id.
 pub struct MasterKey(Zeroizing<[u8; 32]>);
 
 impl MasterKey {

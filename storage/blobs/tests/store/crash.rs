@@ -69,17 +69,25 @@ fn run_and_kill(folder: &Path, round: u64) -> Vec<Ack> {
         .spawn()
         .unwrap();
     let stdout = BufReader::new(child.stdout.take().unwrap());
+    let (sender, lines) = std::sync::mpsc::channel();
     let reader = std::thread::spawn(move || {
-        let whole = |line: String| Some(line.split_once("ack ")?.1.to_owned());
-        stdout.lines().map_while(std::io::Result::ok).filter_map(whole).collect::<Vec<String>>()
+        for line in stdout.lines().map_while(std::io::Result::ok) {
+            if let Some((_, ack)) = line.split_once("ack ") {
+                sender.send(ack.to_owned()).unwrap();
+            }
+        }
     });
-    std::thread::sleep(Duration::from_millis(120 + round * 97 % 400));
+    // However slow the machine, it dies in the middle of its work.
+    let first = lines.recv_timeout(Duration::from_secs(60)).expect("the child stores something");
+    std::thread::sleep(Duration::from_millis(round * 97 % 400));
     child.kill().unwrap();
     child.wait().unwrap();
+    reader.join().unwrap();
     let unhex = |line: &String| -> Vec<u8> {
         (0..line.len() / 2).map(|n| u8::from_str_radix(&line[2 * n..2 * n + 2], 16).unwrap()).collect()
     };
-    reader.join().unwrap().iter().map(|line| postcard::from_bytes(&unhex(line)).unwrap()).collect()
+    let acks = std::iter::once(first).chain(lines.try_iter());
+    acks.map(|line| postcard::from_bytes(&unhex(&line)).unwrap()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

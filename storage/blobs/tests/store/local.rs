@@ -278,8 +278,14 @@ async fn a_full_disk_is_no_space_and_leaves_nothing_half() {
     let error = account.try_store(&noise(2, 20_000_000), 65_536).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NoSpace, "{error:?}");
     // Chunks that were on their way when the writer failed may still end.
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(files_below(&disk.0.path().join("unfinished")).is_empty());
+    let unfinished = disk.0.path().join("unfinished");
+    for _ in 0..200 {
+        if blobs.buffer_bytes_used() == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(files_below(&unfinished).is_empty());
     // Packs: fill what is left, fail, and go on where it was whole once there is room again.
     let mut filled = Vec::new();
     let error = loop {
