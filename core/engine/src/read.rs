@@ -272,7 +272,7 @@ impl Session {
         view.each(&range, prefix.len(), |tail, value| {
             let seq = Seq(crate::keys::number_at(tail).unwrap_or(0));
             let next_commit = found.last().is_some_and(|(last, _, _)| *last != seq);
-            if next_commit {
+            if next_commit && (found.len() <= limit || complete == 0) {
                 complete = found.len();
             }
             if found.len() > limit && complete > 0 || found.len() == limit && next_commit {

@@ -245,3 +245,28 @@ async fn watchers_hear_of_each_commit_in_order() {
         assert_eq!(watch.next().await.unwrap().seq, seq);
     }
 }
+
+#[tokio::test]
+async fn a_page_of_changes_ends_between_commits() {
+    let bench = Bench::new().await;
+    let session = bench.session(&["all"]).await;
+    for folder in ["/d", "/d/x", "/e"] {
+        mkdir(&session, folder).await.unwrap();
+    }
+    put(&session, "/d/old", b"1").await.unwrap();
+    let start = session.changes(&path("/d"), None, 100, false).await.unwrap().token;
+    put(&session, "/d/a", b"1").await.unwrap();
+    // One commit that changes two members.
+    rename(&session, "/d/old", "/d/new").await.unwrap();
+    put(&session, "/d/b", b"1").await.unwrap();
+    let (mut token, mut pages) = (start, Vec::new());
+    loop {
+        let page = session.changes(&path("/d"), Some(token), 2, false).await.unwrap();
+        pages.push(page.changes.iter().map(|c| c.key.name().to_string()).collect::<Vec<_>>());
+        token = page.token;
+        if !page.more {
+            break;
+        }
+    }
+    assert_eq!(pages, [vec!["a"], vec!["new", "old"], vec!["b"]]);
+}

@@ -46,6 +46,8 @@ const FREE_BYTES_MIN: u64 = 2 << 20;
 /// What a change can take beyond its key and value: new copies of the pages on the way to it.
 const CHANGE_BYTES: usize = 8 << 10;
 
+/// What tells this database's journal from others', under the key of nothing.
+const SEED: TableDefinition<'static, (), u32> = TableDefinition::new("journal seed");
 const TABLE: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("allod");
 
 /// An open redb database.
@@ -154,8 +156,8 @@ fn open_on(disk: &dyn Disk, cache_bytes: usize) -> Result<Opened, Error> {
         });
         let database = builder.create_with_backend(backend).map_err(translate)?;
         make_tables(&database).map_err(translate)?;
-        let contained = contained(&database).map_err(translate)?;
-        let opened = Journal::open(disk.attach_journal()?, contained);
+        let (seed, contained) = journal_state(&database).map_err(translate)?;
+        let opened = Journal::open(disk.attach_journal()?, seed, contained);
         let (journal, records) = opened.map_err(|err| translate(redb::Error::Io(err)))?;
         let opened = Opened { database, journal: Mutex::new(journal), broken: Arc::default() };
         if !records.is_empty() {
@@ -166,14 +168,17 @@ fn open_on(disk: &dyn Disk, cache_bytes: usize) -> Result<Opened, Error> {
     opened.map_err(|failure| failure.error)
 }
 
-fn contained(database: &Database) -> Result<u64, redb::Error> {
-    let table = database.begin_read()?.open_table(CONTAINED)?;
-    Ok(table.get(())?.map_or(0, |number| number.value()))
+/// The journal's seed, and its last record that the database contains.
+fn journal_state(database: &Database) -> Result<(u32, u64), redb::Error> {
+    let read = database.begin_read()?;
+    let seed = read.open_table(SEED)?.get(())?.map_or(0, |seed| seed.value());
+    let contained = read.open_table(CONTAINED)?.get(())?.map_or(0, |number| number.value());
+    Ok((seed, contained))
 }
 
 /// The tables must exist before they can be read; existing ones cost no commit.
 fn make_tables(database: &Database) -> Result<(), redb::Error> {
-    match database.begin_read()?.open_table(CONTAINED) {
+    match database.begin_read()?.open_table(SEED) {
         Ok(_) => return Ok(()),
         Err(redb::TableError::TableDoesNotExist(_)) => {}
         Err(err) => return Err(err.into()),
@@ -183,6 +188,9 @@ fn make_tables(database: &Database) -> Result<(), redb::Error> {
     write.set_quick_repair(true);
     write.open_table(TABLE)?;
     write.open_table(CONTAINED)?;
+    let mut seed = [0; 4];
+    getrandom::fill(&mut seed).map_err(|err| redb::Error::Io(io::Error::other(err.to_string())))?;
+    write.open_table(SEED)?.insert((), u32::from_le_bytes(seed))?;
     write.commit()?;
     Ok(())
 }

@@ -37,6 +37,8 @@ pub(super) type Change = (Vec<u8>, Option<Vec<u8>>);
 /// The open journal.
 pub(super) struct Journal {
     file: Box<dyn StorageBackend>,
+    /// Begins every checksum. The database's own, so that another one's journal holds nothing for it.
+    seed: u32,
     /// Where the next record goes.
     at: u64,
     /// The number of the last record.
@@ -44,9 +46,11 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal and gives the records behind `contained`, the last one in the database.
+    /// Opens the journal of the database with this seed, and gives the records behind `contained`, the last one in
+    /// the database.
     pub(super) fn open(
         file: Box<dyn StorageBackend>,
+        seed: u32,
         contained: u64,
     ) -> io::Result<(Journal, Vec<Vec<Change>>)> {
         let len = file.len()?;
@@ -54,7 +58,7 @@ impl Journal {
             // Only ever cut short before its first use, so it holds nothing.
             fill(&*file, len)?;
         }
-        let mut journal = Journal { file, at: 0, number: contained };
+        let mut journal = Journal { file, seed, at: 0, number: contained };
         let mut replayed = Vec::new();
         let mut expected = None;
         while let Some((number, changes, next)) = journal.read(journal.at)? {
@@ -115,7 +119,7 @@ impl Journal {
             record.extend_from_slice(key);
             record.extend_from_slice(value.unwrap_or_default());
         }
-        let sum = crc32c::crc32c(&record[8..]).to_le_bytes();
+        let sum = crc32c::crc32c_append(self.seed, &record[8..]).to_le_bytes();
         record[4..8].copy_from_slice(&sum);
         self.file.write(self.at, &record)?;
         self.file.sync_data()?;
@@ -157,7 +161,7 @@ impl Journal {
         }
         let mut body = vec![0; len as usize];
         self.file.read(at + HEADER_BYTES as u64, &mut body)?;
-        let sum = crc32c::crc32c_append(crc32c::crc32c(&header[8..]), &body);
+        let sum = crc32c::crc32c_append(crc32c::crc32c_append(self.seed, &header[8..]), &body);
         if sum != word(4) {
             return Ok(None);
         }

@@ -333,6 +333,20 @@ fn flipped_bytes_of_a_value_are_corrupt() {
 }
 
 #[test]
+fn the_journal_of_another_database_is_passed_over() {
+    let mut dice = Dice::new(12);
+    let (one, other) = (Double::empty(), Double::empty());
+    let mut state = State::new();
+    let engines = [open(&one).unwrap(), open(&other).unwrap()];
+    engines[0].commit(&group(&mut dice, &mut state)).unwrap();
+    engines[1].commit(&group(&mut dice, &mut State::new())).unwrap();
+    let [database, _] = one.image(one.now(), Arrived::Everything, &mut dice);
+    let [_, journal] = other.image(other.now(), Arrived::Everything, &mut dice);
+    let mixed = open(&Double::new([database, journal])).unwrap();
+    assert!(contents(&*mixed.snapshot().unwrap()).is_empty());
+}
+
+#[test]
 fn the_journal_begins_anew_and_is_replayed() {
     let mut dice = Dice::new(11);
     let disk = Double::empty();
