@@ -9,6 +9,9 @@ use clap::Parser;
 
 pub use args::{Cli, Command};
 
+/// Threads for blocking work. None of it waits for other blocking work, so a bound cannot deadlock; it keeps memory
+/// small under many transfers.
+const BLOCKING_THREADS: usize = 64;
 /// Exit code of a command that failed.
 const FAILED: u8 = 1;
 
@@ -19,7 +22,10 @@ pub fn main() -> ExitCode {
         // Clap exits with 0 for help and version, with 2 for wrong usage.
         Err(error) => error.exit(),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .enable_all()
+        .build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(run::run(cli)),
         Err(error) => Err(format!("cannot start: {error}")),
