@@ -1,8 +1,10 @@
 //! The admin socket: a Unix socket in the data directory that only the server's own user can open.
 
+use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use allod_kit::Stop;
@@ -18,6 +20,8 @@ use crate::request::Request;
 
 /// The socket's file name in the data directory.
 pub const SOCKET_NAME: &str = "admin.sock";
+/// Longest path that every Unix takes for a socket, in bytes.
+const SOCKET_PATH_BYTES: usize = 100;
 /// Longest request, in bytes.
 const REQUEST_BYTES_MAX: u64 = 1 << 20;
 /// Time within which a client must have sent its request.
@@ -43,7 +47,8 @@ pub async fn serve(socket: &Path, context: Context, stop: Stop) -> io::Result<()
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let listener = UnixListener::bind(socket)?;
+    let address = Address::of(socket)?;
+    let listener = UnixListener::bind(address.path())?;
     std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600))?;
     let path = socket.to_path_buf();
     tokio::spawn(async move {
@@ -71,6 +76,32 @@ pub async fn serve(socket: &Path, context: Context, stop: Stop) -> io::Result<()
         let _ = std::fs::remove_file(path);
     });
     Ok(())
+}
+
+/// A socket's path in a form that the system takes: it allows about a hundred bytes, and a data directory may lie
+/// deeper. A longer one is named by an open handle of its folder.
+struct Address {
+    path: PathBuf,
+    /// Open as long as the path is used.
+    _folder: Option<File>,
+}
+
+impl Address {
+    fn of(socket: &Path) -> io::Result<Address> {
+        let (Some(folder), Some(name)) = (socket.parent(), socket.file_name()) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        if socket.as_os_str().len() <= SOCKET_PATH_BYTES {
+            return Ok(Address { path: socket.to_path_buf(), _folder: None });
+        }
+        let folder = File::open(folder)?;
+        let path = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd())).join(name);
+        Ok(Address { path, _folder: Some(folder) })
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 async fn answer(stream: UnixStream, context: Context) -> io::Result<()> {
@@ -117,7 +148,8 @@ pub async fn call(
     request: &Request,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Option<Value>, Failure> {
-    let Ok(stream) = UnixStream::connect(socket).await else { return Ok(None) };
+    let Ok(address) = Address::of(socket) else { return Ok(None) };
+    let Ok(stream) = UnixStream::connect(address.path()).await else { return Ok(None) };
     let gone = |_| Failure {
         code: "unavailable".into(),
         message: "the server went away during the command; look at its log and try again".into(),

@@ -39,7 +39,8 @@ pub fn run(data: &Path, args: &[&str]) -> Output {
 
 /// A running server on its own data directory with the account `alice`.
 pub struct Server {
-    folder: TempDir,
+    _folder: Option<TempDir>,
+    data: PathBuf,
     child: Option<Child>,
     address: String,
     flags: Vec<String>,
@@ -68,15 +69,24 @@ impl Server {
     pub fn start_with(flags: &[&str]) -> Server {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let flags = flags.iter().map(|f| (*f).to_owned()).collect();
-        let mut server = Server { folder, child: None, address: String::new(), flags };
+        let data = folder.path().join("data");
+        let mut server = Server { _folder: Some(folder), data, child: None, address: String::new(), flags };
         server.cli(&["account", "add", "alice", "--json"]);
+        server.serve();
+        server
+    }
+
+    /// Serves a store that is there already.
+    pub fn on(data: PathBuf) -> Server {
+        let mut server =
+            Server { _folder: None, data, child: None, address: String::new(), flags: Vec::new() };
         server.serve();
         server
     }
 
     /// The data directory.
     pub fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.data.clone()
     }
 
     /// Where HTTP is served.

@@ -1,6 +1,6 @@
 //! What can be typed. Every command has an example in its help.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -263,19 +263,19 @@ pub enum KeyCommand {
 #[derive(Args, Debug, Default)]
 pub struct ServeArgs {
     /// Where to serve HTTP (WebDAV) [default: 127.0.0.1:8080, with a certificate :443]
-    #[arg(long, env = "ALLOD_HTTP", value_name = "ADDR:PORT")]
+    #[arg(long, env = "ALLOD_HTTP", value_name = "ADDR:PORT", value_parser = address)]
     pub http: Option<SocketAddr>,
     /// Where to serve S3
-    #[arg(long, env = "ALLOD_S3", value_name = "ADDR:PORT", conflicts_with = "no_s3")]
+    #[arg(long, env = "ALLOD_S3", value_name = "ADDR:PORT", value_parser = address, conflicts_with = "no_s3")]
     pub s3: Option<SocketAddr>,
     /// Where to serve IMAP
-    #[arg(long, env = "ALLOD_IMAP", value_name = "ADDR:PORT", conflicts_with = "no_imap")]
+    #[arg(long, env = "ALLOD_IMAP", value_name = "ADDR:PORT", value_parser = address, conflicts_with = "no_imap")]
     pub imap: Option<SocketAddr>,
     /// Where to take mail from your apps
-    #[arg(long, env = "ALLOD_SUBMISSION", value_name = "ADDR:PORT", conflicts_with = "no_submission")]
+    #[arg(long, env = "ALLOD_SUBMISSION", value_name = "ADDR:PORT", value_parser = address, conflicts_with = "no_submission")]
     pub submission: Option<SocketAddr>,
     /// Where to take mail from the world
-    #[arg(long, env = "ALLOD_MX", value_name = "ADDR:PORT", conflicts_with = "no_mx")]
+    #[arg(long, env = "ALLOD_MX", value_name = "ADDR:PORT", value_parser = address, conflicts_with = "no_mx")]
     pub mx: Option<SocketAddr>,
     /// Do not serve S3
     #[arg(long)]
@@ -330,6 +330,19 @@ impl ServeArgs {
             ..Settings::default()
         }
     }
+}
+
+/// An address and port; a name is looked up, and a port alone means every address of this machine.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let usage = "write ADDR:PORT, such as 127.0.0.1:8080, localhost:8080 or :8080";
+    if let Some(port) = text.strip_prefix(':') {
+        let port = port.parse().map_err(|_| usage.to_owned())?;
+        return Ok(SocketAddr::from(([0, 0, 0, 0], port)));
+    }
+    let found = text.to_socket_addrs().map_err(|error| format!("{error}; {usage}"))?;
+    // An IPv4 address where a name has both: it is what people mean by localhost.
+    let found: Vec<SocketAddr> = found.collect();
+    found.iter().find(|a| a.is_ipv4()).or(found.first()).copied().ok_or_else(|| usage.to_owned())
 }
 
 fn size(text: &str) -> Result<u64, String> {

@@ -105,6 +105,18 @@ fn plain_text_for_the_world_must_be_asked_for() {
 }
 
 #[test]
+fn a_data_directory_may_lie_deep() {
+    let folder = tempfile::tempdir().unwrap();
+    let deep = folder.path().join("a-folder-with-a-long-name".repeat(4)).join("and-another-one".repeat(4));
+    let made = run(&deep, &["account", "add", "alice", "--json"]);
+    assert!(made.status.success(), "{}", stderr_line(&made));
+    let mut server = Server::on(deep.clone());
+    let status = run(&deep, &["status", "--json"]);
+    assert!(String::from_utf8_lossy(&status.stdout).contains("\"running\":true"), "asked through the socket");
+    server.stop();
+}
+
+#[test]
 fn history_is_undone_from_the_command_line() {
     let server = Server::start();
     let (owner, app) = (server.app(&["all"]), server.app(&["all"]));
