@@ -42,6 +42,8 @@ const CONTAINED: TableDefinition<'static, (), u64> = TableDefinition::new("journ
 /// Free bytes below which nothing is written any more. redb refuses even to read after it has met a full
 /// disk, so it must not meet one.
 const FREE_BYTES_MIN: u64 = 2 << 20;
+/// Free bytes below which every commit is durable in redb itself: it then uses freed pages at once.
+const FREE_BYTES_ROOMY: u64 = 512 << 20;
 
 /// What a change can take beyond its key and value: new copies of the pages on the way to it.
 const CHANGE_BYTES: usize = 8 << 10;
@@ -73,8 +75,14 @@ impl Handle for Opened {
     }
 
     fn shut(self) -> Result<(), Error> {
-        // Nothing is left to replay after a clean end.
-        self.checkpoint().map_err(|failure| failure.error)?;
+        // Nothing is left to replay after a clean end. On a full disk it is: the journal keeps it.
+        match self.checkpoint() {
+            Err(failure) if failure.error.kind == ErrorKind::NoSpace => {
+                tracing::warn!("the disk is full; the journal will be taken up at the next start");
+                return Ok(());
+            }
+            checkpoint => checkpoint.map_err(|failure| failure.error)?,
+        }
         self.database.close().map_err(|err| translate(err).error)
     }
 }
@@ -215,7 +223,8 @@ impl Opened {
         Ok(write)
     }
 
-    fn commit(&self, batches: &[Batch]) -> Result<(), Failure> {
+    /// `roomy`: the database may grow for a while before it uses freed pages again.
+    fn commit(&self, batches: &[Batch], roomy: bool) -> Result<(), Failure> {
         let mut journal = self.journal.lock();
         let changes = {
             let read = self.database.begin_read().map_err(translate)?;
@@ -227,7 +236,7 @@ impl Opened {
             })?
         };
         let number = journal.next_number();
-        if !journal.fits(&changes) {
+        if !roomy || !journal.fits(&changes) {
             self.write(&changes, number, Durable::BySync)?;
             journal.restart(number);
             return Ok(());
@@ -273,6 +282,9 @@ impl Opened {
     /// Makes everything durable in the database itself.
     fn checkpoint(&self) -> Result<(), Failure> {
         let mut journal = self.journal.lock();
+        if journal.is_empty() {
+            return Ok(());
+        }
         let number = journal.next_number() - 1;
         self.write(&Changes::new(), number, Durable::BySync)?;
         journal.restart(number);
@@ -296,10 +308,12 @@ impl Engine for Redb {
     fn commit(&self, batches: &[Batch]) -> Result<(), Error> {
         let bytes: usize =
             batches.iter().map(|batch| 2 * batch.bytes() + CHANGE_BYTES * batch.ops.len()).sum();
-        if self.disk.free_bytes().is_some_and(|free| free < FREE_BYTES_MIN + bytes as u64) {
+        let free = self.disk.free_bytes();
+        if free.is_some_and(|free| free < FREE_BYTES_MIN + bytes as u64) {
             return Err(Error::new(ErrorKind::NoSpace, "the disk that holds the metadata is full"));
         }
-        self.database.with(|opened| opened.commit(batches))
+        let roomy = free.is_none_or(|free| free >= FREE_BYTES_ROOMY);
+        self.database.with(|opened| opened.commit(batches, roomy))
     }
 
     fn disk_bytes(&self) -> Result<u64, Error> {

@@ -25,6 +25,10 @@ use super::super::settle::Changes;
 /// The journal's size: how much is replayed at most after a kill, in bytes.
 pub(super) const JOURNAL_BYTES: u64 = 8 << 20;
 
+/// Keys that records may change before the journal begins anew: redb uses pages that it has freed only after a durable
+/// commit, so each of them makes its file grow by a few pages until then.
+const JOURNAL_CHANGES: usize = 16_384;
+
 const MAGIC: u32 = 0x616c_6a31;
 const HEADER_BYTES: usize = 20;
 const REMOVED: u32 = u32::MAX;
@@ -43,6 +47,8 @@ pub(super) struct Journal {
     at: u64,
     /// The number of the last record.
     number: u64,
+    /// Keys changed by the records since the journal began.
+    changed: usize,
 }
 
 impl Journal {
@@ -58,7 +64,7 @@ impl Journal {
             // Only ever cut short before its first use, so it holds nothing.
             fill(&*file, len)?;
         }
-        let mut journal = Journal { file, seed, at: 0, number: contained };
+        let mut journal = Journal { file, seed, at: 0, number: contained, changed: 0 };
         let mut replayed = Vec::new();
         let mut expected = None;
         while let Some((number, changes, next)) = journal.read(journal.at)? {
@@ -72,6 +78,7 @@ impl Journal {
                     break;
                 }
                 journal.number = number;
+                journal.changed += changes.len();
                 replayed.push(changes);
             }
             journal.at = next;
@@ -102,7 +109,12 @@ impl Journal {
 
     /// Whether the changes fit in what is left.
     pub(super) fn fits(&self, changes: &Changes<'_>) -> bool {
-        self.at + record_bytes(changes) <= JOURNAL_BYTES
+        self.at + record_bytes(changes) <= JOURNAL_BYTES && self.changed + changes.len() <= JOURNAL_CHANGES
+    }
+
+    /// Whether it holds nothing that the database does not.
+    pub(super) fn is_empty(&self) -> bool {
+        self.at == 0
     }
 
     /// Appends one record and syncs it. After an error the journal must not be used any more.
@@ -125,6 +137,7 @@ impl Journal {
         self.file.sync_data()?;
         self.at += record.len() as u64;
         self.number += 1;
+        self.changed += changes.len();
         Ok(())
     }
 
@@ -132,6 +145,7 @@ impl Journal {
     pub(super) fn restart(&mut self, number: u64) {
         self.at = 0;
         self.number = number;
+        self.changed = 0;
     }
 
     /// Makes the last record unreadable, for one that the database did not take after all.
