@@ -35,6 +35,19 @@ impl Scope {
         }])
     }
 
+    /// What anybody may read: names below `public` that are known.
+    pub fn public() -> Self {
+        let public = Path::parse(b"public", allod_model::NameRule::Strict).unwrap_or_default();
+        Scope(vec![Grant {
+            path: public,
+            rights: Rights::Read,
+            protocols: Vec::new(),
+            except: Vec::new(),
+            send: false,
+            text: "public".into(),
+        }])
+    }
+
     /// Whether no grant holds: the credential is not for this protocol.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

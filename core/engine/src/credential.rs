@@ -1,7 +1,7 @@
 //! App credentials: making, finding, revoking; and the one way to a [`Session`].
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use allod_meta::Lookup;
 use allod_model::{AccountId, CredentialId, Detail, Error, ErrorKind, Grant, Protocol, Result, Timestamp};
@@ -29,12 +29,16 @@ pub const GRANTS_MAX: usize = 64;
 const CACHED_MAX: usize = 100_000;
 /// Windows of one credential whose grants are remembered.
 const SCOPES_MAX: usize = 16;
+/// Longest access key looked up, in bytes.
+const ACCESS_KEY_BYTES_MAX: usize = 128;
 /// What is kept of a client's name, in bytes.
 const CLIENT_BYTES_MAX: usize = 120;
 
 /// A credential in use.
 pub struct CredentialHandle {
     pub record: Credential,
+    /// The S3 secret, unsealed at its first use.
+    signing: OnceLock<Arc<Zeroizing<String>>>,
     /// Cancelled when it is revoked: open streams end then.
     pub revoked: CancellationToken,
     /// The grants that hold for each window it was used by.
@@ -43,7 +47,12 @@ pub struct CredentialHandle {
 
 impl CredentialHandle {
     fn new(record: Credential) -> Self {
-        CredentialHandle { record, revoked: CancellationToken::new(), scopes: Mutex::default() }
+        CredentialHandle {
+            record,
+            signing: OnceLock::new(),
+            revoked: CancellationToken::new(),
+            scopes: Mutex::default(),
+        }
     }
 
     fn scope(&self, protocols: &[Protocol]) -> Arc<Scope> {
@@ -75,6 +84,32 @@ pub enum Proof {
     },
     /// A bearer token.
     Bearer(Zeroizing<String>),
+    /// A request signed with an access key's secret. Present it only after the signature was found to be right.
+    Signature(SigningKey),
+    /// Nothing: opens what lies below `public` of one account, for reading a name that is known.
+    Anonymous {
+        /// The account; `None` where the server has but one.
+        account: Option<String>,
+    },
+}
+
+/// The secret by which a gateway checks signed requests, from [`Core::signing_key`].
+#[derive(Clone)]
+pub struct SigningKey {
+    handle: Arc<CredentialHandle>,
+    secret: Arc<Zeroizing<String>>,
+}
+
+impl SigningKey {
+    /// The secret key. Never to be stored, logged or sent.
+    pub fn secret(&self) -> &str {
+        &self.secret
+    }
+
+    /// The access key it belongs to.
+    pub fn access_key(&self) -> &str {
+        &self.handle.record.access_key
+    }
 }
 
 /// A new credential's secrets, which are shown once and never again.
@@ -103,20 +138,26 @@ impl Core {
 
     fn admit(&self, proof: Proof, door: Door) -> Res<Session> {
         let now = self.0.env.now();
-        let (named, hash) = match &proof {
+        let (named, handle) = match &proof {
             Proof::Password { username, password } => {
-                (self.account_named(username)?, self.0.hasher.password(password))
+                let hash = self.0.hasher.password(password);
+                (self.account_named(username)?, self.credential_by(hash, &global::secret(&hash))?)
             }
-            Proof::Bearer(token) => (None, self.0.hasher.bearer(token)),
+            Proof::Bearer(token) => {
+                let hash = self.0.hasher.bearer(token);
+                (None, self.credential_by(hash, &global::secret(&hash))?)
+            }
+            Proof::Signature(key) => (None, Some(key.handle.clone())),
+            Proof::Anonymous { account } => return self.admit_anyone(account.as_deref(), door),
         };
-        let handle = self.credential_by_hash(&hash)?;
         let account = named.as_ref().map(|a| a.id()).or(handle.as_ref().map(|h| h.record.account));
         if let Some(secs) = self.blocked_secs(account, &door, now) {
             return Err(blocked(secs));
         }
         let valid = handle.filter(|handle| match &proof {
             Proof::Password { .. } => named.as_ref().is_some_and(|a| a.id() == handle.record.account),
-            Proof::Bearer(_) => true,
+            Proof::Bearer(_) | Proof::Signature(_) => true,
+            Proof::Anonymous { .. } => false,
         });
         let Some(handle) = valid.filter(|h| !is_over(&h.record, now) && !h.revoked.is_cancelled()) else {
             self.refuse_login(named.map(|a| a.id()), &door, now);
@@ -175,21 +216,82 @@ impl Core {
         }
     }
 
-    fn credential_by_hash(&self, hash: &[u8; 32]) -> Res<Option<Arc<CredentialHandle>>> {
+    /// The secret of an access key, for checking a signature. Nobody is let in by this.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when there is no such key; `Busy` with [`Detail::RetryAfter`] after too many failures.
+    pub async fn signing_key(&self, access_key: &str, door: &Door) -> Result<SigningKey> {
+        Ok(self.find_signing_key(access_key, door)?)
+    }
+
+    fn find_signing_key(&self, access_key: &str, door: &Door) -> Res<SigningKey> {
+        let now = self.0.env.now();
+        let handle = match access_key.len() <= ACCESS_KEY_BYTES_MAX {
+            true => self.credential_by(access_key_hash(access_key), &global::access_key(access_key))?,
+            false => None,
+        };
+        let account = handle.as_ref().map(|handle| handle.record.account);
+        if let Some(secs) = self.blocked_secs(account, door, now) {
+            return Err(blocked(secs));
+        }
+        let Some(handle) = handle.filter(|h| !is_over(&h.record, now) && !h.revoked.is_cancelled()) else {
+            self.refuse_login(None, door, now);
+            return fail(ErrorKind::Unauthenticated, "there is no such access key, or it was revoked");
+        };
+        let secret = match handle.signing.get() {
+            Some(secret) => secret.clone(),
+            None => {
+                let sealed = &handle.record.sealed_s3_secret;
+                let plain = self.0.master.open(access_key.as_bytes(), sealed)?;
+                let text = String::from_utf8(plain.to_vec())
+                    .map_err(|_| Error::new(ErrorKind::Corrupt, "an S3 secret cannot be read"))?;
+                handle.signing.get_or_init(|| Arc::new(Zeroizing::new(text))).clone()
+            }
+        };
+        Ok(SigningKey { handle, secret })
+    }
+
+    /// Counts a wrong signature as a failed login.
+    pub fn signature_failed(&self, key: &SigningKey, door: &Door) {
+        self.refuse_login(Some(key.handle.record.account), door, self.0.env.now());
+    }
+
+    /// Anybody, for what is below `public`.
+    fn admit_anyone(&self, account: Option<&str>, door: Door) -> Res<Session> {
+        let refused = || fail(ErrorKind::Unauthenticated, "this needs a credential");
+        let account = match account {
+            Some(name) => match self.account_named(name)? {
+                Some(account) => account,
+                None => return refused(),
+            },
+            None => match self.account_records()?.as_slice() {
+                [only] => self.account(only.id)?,
+                _ => return refused(),
+            },
+        };
+        let protocol = door.protocols.first().map(|p| p.0.clone()).unwrap_or_default();
+        let address = door.address.map(|a| a.to_string());
+        let actor = Actor { credential: None, protocol, address };
+        let scope = Arc::new(Scope::public());
+        Ok(Session::new(self.clone(), account, scope, actor, None, door.address))
+    }
+
+    /// A credential in use, remembered by `hash`; `row` names it in the store.
+    fn credential_by(&self, hash: [u8; 32], row: &[u8]) -> Res<Option<Arc<CredentialHandle>>> {
+        let hash = &hash;
         if let Some(handle) = self.0.credentials.0.read().get(hash) {
             return Ok(Some(handle.clone()));
         }
         // The table is held while looking, so that a revocation can't slip in between reading and remembering.
         let mut known = self.0.credentials.0.write();
         let view = self.view()?;
-        let Some(id) = view.get(&global::secret(hash))? else { return Ok(None) };
+        let Some(id) = view.get(row)? else { return Ok(None) };
         let id = String::from_utf8_lossy(&id).into_owned();
         let Some(record) = view.record::<Credential>(&global::credential(&id))? else { return Ok(None) };
         if known.len() >= CACHED_MAX {
             known.retain(|_, handle| Arc::strong_count(handle) > 1);
         }
-        let same =
-            [record.password_hash, record.bearer_hash].iter().find_map(|hash| known.get(hash).cloned());
+        let same = record.lookups().iter().find_map(|hash| known.get(hash).cloned());
         let handle = same.unwrap_or_else(|| Arc::new(CredentialHandle::new(record)));
         known.insert(*hash, handle.clone());
         Ok(Some(handle))
@@ -278,7 +380,7 @@ impl Core {
 
     pub(crate) fn drop_from_memory(&self, record: &Credential) {
         let mut known = self.0.credentials.0.write();
-        for hash in [record.password_hash, record.bearer_hash] {
+        for hash in record.lookups() {
             if let Some(handle) = known.remove(&hash) {
                 handle.revoked.cancel();
             }
@@ -297,6 +399,20 @@ impl Core {
             None => self.view()?.record(&global::last_use(&id.0)),
         }
     }
+}
+
+impl Credential {
+    /// By what a credential in use is remembered.
+    fn lookups(&self) -> [[u8; 32]; 3] {
+        [self.password_hash, self.bearer_hash, access_key_hash(&self.access_key)]
+    }
+}
+
+fn access_key_hash(access_key: &str) -> [u8; 32] {
+    *blake3::Hasher::new_derive_key("allod 2026 access key in memory")
+        .update(access_key.as_bytes())
+        .finalize()
+        .as_bytes()
 }
 
 fn is_over(record: &Credential, now: Timestamp) -> bool {

@@ -44,6 +44,8 @@ pub struct Node {
     pub properties: Vec<Property>,
     /// What the session may do here.
     pub rights: Option<Rights>,
+    /// Facts of an object; filled only by the operations on objects.
+    pub object: Option<Box<crate::object::ObjectFacts>>,
 }
 
 impl Node {
@@ -103,6 +105,10 @@ pub struct PutOptions {
     pub make_parents: bool,
     /// Take names by the raw rule (S3).
     pub raw: bool,
+    /// Take the MD5 in the same pass.
+    pub md5: bool,
+    /// What is kept beside the bytes; `written` and `parts` are core's own.
+    pub object: crate::object::Object,
 }
 
 /// The outcome of a write.

@@ -136,6 +136,7 @@ pub fn node(key: &EntryKey, entry: &Entry, folder: Option<&Folder>, properties: 
         seq: entry.seq,
         properties,
         rights: None,
+        object: None,
     };
     match (&entry.what, folder) {
         (What::File(file), _) => base(file.size, file.etag(), file.media_type.clone(), entry.modified, None),

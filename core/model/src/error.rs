@@ -61,6 +61,24 @@ pub enum Detail {
     Uid(String, String),
     /// Seconds after which to try again.
     RetryAfter(u64),
+    /// What is named is a delete marker; it was put by this commit (0: the null version).
+    DeleteMarker(u64),
+    /// The object has no such version.
+    NoVersion,
+    /// There is no such upload under way.
+    NoUpload,
+    /// A part that was named is missing or is another one.
+    NoPart,
+    /// Parts are not named in ascending order.
+    PartOrder,
+    /// A part but the last is too small.
+    PartTooSmall,
+    /// The bytes are not those that a checksum announced.
+    BadDigest,
+    /// A retention or a legal hold keeps it.
+    Held,
+    /// There is no such bucket.
+    NoBucket,
 }
 
 /// A failure: its kind, facts for the gateway, and a message for logs and operators.
