@@ -17,7 +17,7 @@ use crate::core::{Core, blocking};
 use crate::fault::{Fault, Res};
 use crate::keys::{Keys, Table, number_at};
 use crate::reading::Records;
-use crate::record::{Body, Chunk, Content, Entry, Folder, What, decode, encode};
+use crate::record::{Body, Chunk, Content, Entry, Folder, Kept, What, decode, encode};
 
 /// Problems reported at most; more are counted.
 const PROBLEMS_MAX: usize = 1000;
@@ -283,11 +283,20 @@ impl Core {
 }
 
 /// What was counted of a folder's members.
-#[derive(Default, Clone, Copy)]
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
 struct Counted {
     members: u64,
     documents: u64,
     bytes: u64,
+    kept: u64,
+    held: u64,
+}
+
+impl std::fmt::Display for Counted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Counted { members, documents, bytes, kept, held } = self;
+        write!(f, "{members}/{documents}/{bytes}/{kept}/{held} members/documents/bytes/versions/holds")
+    }
 }
 
 /// One part of a walk over an account's rows.
@@ -318,9 +327,10 @@ impl<'a> Walk<'a> {
     /// All parts. One that meets a damaged record is cut short; then nothing is mended, since what was counted is
     /// not whole.
     fn run(&mut self) -> Res<()> {
-        let parts: [(&str, Part<'a>); 5] = [
+        let parts: [(&str, Part<'a>); 6] = [
             ("entries", Self::entries),
             ("history", Self::versions),
+            ("versions", Self::kept),
             ("folders", Self::roll_ups),
             ("references", Self::references),
             ("chunks", Self::chunk_counts),
@@ -364,6 +374,7 @@ impl<'a> Walk<'a> {
         if let Some(file) = entry.file() {
             counted.documents += 1;
             counted.bytes += file.size;
+            counted.held += u64::from(file.has_hold());
         }
         let row = self.keys.change(folder, entry.seq, key);
         let seen = self.view.get(&row)?;
@@ -396,6 +407,26 @@ impl<'a> Walk<'a> {
         })
     }
 
+    /// Every version and delete marker that a bucket keeps.
+    fn kept(&mut self) -> Res<()> {
+        let prefix = self.keys.table(Table::Kept);
+        let view = self.view;
+        view.each(&KeyRange::prefix(&prefix), prefix.len(), |tail, value| {
+            self.report.entries += 1;
+            let counted = self.folders.entry(NodeId(number_at(tail).unwrap_or(0))).or_default();
+            counted.kept += 1;
+            match decode::<Kept>(value) {
+                Ok(Kept::Version(entry)) => {
+                    counted.held += u64::from(entry.file().is_some_and(|file| file.has_hold()));
+                    entry.contents().for_each(|content| *self.refs.entry(content).or_insert(0) += 1);
+                }
+                Ok(Kept::Marker { .. }) => {}
+                Err(error) => self.problem(format!("a version kept in a bucket: {error}")),
+            }
+            Ok(ControlFlow::Continue(()))
+        })
+    }
+
     /// Each folder's counts against what its members add up to.
     fn roll_ups(&mut self) -> Res<()> {
         let prefix = self.keys.table(Table::Folder);
@@ -417,6 +448,8 @@ impl<'a> Walk<'a> {
                 let above = totals.entry(row.parent).or_default();
                 above.documents += own.documents;
                 above.bytes += own.bytes;
+                above.kept += own.kept;
+                above.held += own.held;
             }
         }
         for (id, (value, row)) in &rows {
@@ -424,15 +457,21 @@ impl<'a> Walk<'a> {
                 continue;
             }
             let right = totals.get(id).copied().unwrap_or_default();
-            if (row.members, row.documents, row.bytes) != (right.members, right.documents, right.bytes) {
-                let what = format!(
-                    "folder {id}: counts {}/{}/{} instead of {}/{}/{} members/documents/bytes",
-                    row.members, row.documents, row.bytes, right.members, right.documents, right.bytes
-                );
+            let counted = Counted {
+                members: row.members,
+                documents: row.documents,
+                bytes: row.bytes,
+                kept: row.kept,
+                held: row.held,
+            };
+            if counted != right {
+                let what = format!("folder {id}: counts {counted} instead of {right}");
                 let mended = Folder {
                     members: right.members,
                     documents: right.documents,
                     bytes: right.bytes,
+                    kept: right.kept,
+                    held: right.held,
                     ..row.clone()
                 };
                 self.derived(what, self.keys.folder(*id), Some(value.clone()), Some(encode(&mended)));

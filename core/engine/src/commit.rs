@@ -13,6 +13,7 @@ use crate::fault::{Fault, Res};
 use crate::keys::Keys;
 use crate::reading::Records;
 use crate::record::{AccountState, Actor, CommitRecord, Content, Delta, Entry, Folder, Place, What, encode};
+use crate::versions::Superseding;
 
 /// A commit being put together inside a transaction.
 pub struct Commit<'a, 't> {
@@ -23,6 +24,8 @@ pub struct Commit<'a, 't> {
     /// The number this commit takes if it changes anything.
     pub seq: Seq,
     pub now: Timestamp,
+    /// What becomes of revisions that this commit replaces in a bucket.
+    pub superseding: Superseding,
     folders: BTreeMap<NodeId, (Folder, bool)>,
     deltas: BTreeMap<(NodeId, EntryKey), Change>,
     state_changed: bool,
@@ -42,6 +45,7 @@ impl<'a, 't> Commit<'a, 't> {
             seq,
             now,
             state,
+            superseding: Superseding::Plainly,
             folders: BTreeMap::new(),
             deltas: BTreeMap::new(),
             state_changed: false,
@@ -89,7 +93,7 @@ impl<'a, 't> Commit<'a, 't> {
         Ok(self.folders.get_mut(&id).expect("just loaded"))
     }
 
-    fn change_folder(&mut self, id: NodeId) -> Res<&mut Folder> {
+    pub fn change_folder(&mut self, id: NodeId) -> Res<&mut Folder> {
         let (folder, dirty) = self.load(id)?;
         *dirty = true;
         Ok(folder)
@@ -115,6 +119,9 @@ impl<'a, 't> Commit<'a, 't> {
             members: 0,
             documents: 0,
             bytes: 0,
+            bucket: None,
+            kept: 0,
+            held: 0,
         };
         self.folders.insert(id, (folder, true));
         Entry {
@@ -139,11 +146,15 @@ impl<'a, 't> Commit<'a, 't> {
 
     /// As [`Commit::replace`], but an emptied folder stays for now: a move takes its node out at the old place
     /// first, puts it in at the new one, and only then calls [`Commit::vanish_if_empty`].
-    pub fn set(&mut self, folder: NodeId, key: &EntryKey, new: Option<Entry>) -> Res<()> {
+    ///
+    /// # Errors
+    /// `Denied` with `Held` when a retention or a legal hold keeps what stands there.
+    pub fn set(&mut self, folder: NodeId, key: &EntryKey, mut new: Option<Entry>) -> Res<()> {
         let before = self.entry(folder, key)?;
         if before.is_none() && new.is_none() {
             return Ok(());
         }
+        self.version(folder, key, before.as_ref(), &mut new)?;
         let old_weight = self.weigh(before.as_ref())?;
         let new_weight = self.weigh(new.as_ref())?;
         self.move_places(folder, key, before.as_ref(), new.as_ref())?;
@@ -161,10 +172,17 @@ impl<'a, 't> Commit<'a, 't> {
     fn weigh(&mut self, entry: Option<&Entry>) -> Res<Weight> {
         Ok(match entry.map(|e| (&e.what, e.node)) {
             None => Weight::default(),
-            Some((What::File(file), _)) => Weight { documents: 1, bytes: file.size as i128 },
+            Some((What::File(file), _)) => {
+                Weight { documents: 1, bytes: file.size as i128, kept: 0, held: i128::from(file.has_hold()) }
+            }
             Some((What::Folder { .. }, node)) => {
                 let folder = self.folder(node)?;
-                Weight { documents: folder.documents as i128, bytes: folder.bytes as i128 }
+                Weight {
+                    documents: folder.documents.into(),
+                    bytes: folder.bytes.into(),
+                    kept: folder.kept.into(),
+                    held: folder.held.into(),
+                }
             }
         })
     }
@@ -276,8 +294,20 @@ impl<'a, 't> Commit<'a, 't> {
         loop {
             let row = self.change_folder(id)?;
             row.below = seq;
-            row.documents = add(row.documents, weight.documents);
-            row.bytes = add(row.bytes, weight.bytes);
+            row.add(weight);
+            if id == NodeId::ROOT || row.detached.is_some() {
+                return Ok(());
+            }
+            id = row.parent;
+        }
+    }
+
+    /// Carries a change of what is kept up to the root; nothing that the tree shows changes.
+    pub fn adjust(&mut self, folder: NodeId, weight: Weight) -> Res<()> {
+        let mut id = folder;
+        loop {
+            let row = self.change_folder(id)?;
+            row.add(weight);
             if id == NodeId::ROOT || row.detached.is_some() {
                 return Ok(());
             }
@@ -288,7 +318,7 @@ impl<'a, 't> Commit<'a, 't> {
     /// Removes a folder that nobody asked for by name, and those above it, once nothing is left in it.
     pub fn vanish_if_empty(&mut self, folder: NodeId) -> Res<()> {
         let row = self.folder(folder)?;
-        if folder == NodeId::ROOT || row.pinned || row.members > 0 || row.detached.is_some() {
+        if folder == NodeId::ROOT || row.pinned || row.members > 0 || row.kept > 0 || row.detached.is_some() {
             return Ok(());
         }
         let (parent, key) = (row.parent, row.key.clone());
@@ -406,16 +436,32 @@ struct Change {
 
 /// What an entry adds to the folders above it. Signed, so that differences can be carried.
 #[derive(Clone, Copy, Default)]
-struct Weight {
-    documents: i128,
-    bytes: i128,
+pub struct Weight {
+    pub documents: i128,
+    pub bytes: i128,
+    pub kept: i128,
+    pub held: i128,
 }
 
 impl std::ops::Sub for Weight {
     type Output = Weight;
 
     fn sub(self, other: Weight) -> Weight {
-        Weight { documents: self.documents - other.documents, bytes: self.bytes - other.bytes }
+        Weight {
+            documents: self.documents - other.documents,
+            bytes: self.bytes - other.bytes,
+            kept: self.kept - other.kept,
+            held: self.held - other.held,
+        }
+    }
+}
+
+impl Folder {
+    fn add(&mut self, weight: Weight) {
+        self.documents = add(self.documents, weight.documents);
+        self.bytes = add(self.bytes, weight.bytes);
+        self.kept = add(self.kept, weight.kept);
+        self.held = add(self.held, weight.held);
     }
 }
 

@@ -1,7 +1,9 @@
 //! Preconditions, judged where they count: inside the commit, or at the moment a read opens its revision.
 
 use allod_meta::Lookup;
-use allod_model::{Condition, Detail, Error, ErrorKind, Etag, Path, Precondition, StateList, Timestamp};
+use allod_model::{
+    Condition, Detail, Error, ErrorKind, Etag, EtagMatch, Path, Precondition, StateList, Timestamp,
+};
 
 use crate::access::{Scope, Sight};
 use crate::fault::{Fault, Res};
@@ -27,20 +29,28 @@ impl<R: Lookup> Judge<'_, R> {
     /// # Errors
     /// `PreconditionFailed`, for a read with `NotModified` where that is meant.
     pub fn demand(&self, pre: &Precondition, path: &Path, spot: &Spot, want: Want) -> Res<()> {
-        let found = spot.found(want).map(|(_, entry)| entry);
+        self.demand_of(pre, spot.found(want).map(|(_, entry)| entry))?;
+        self.demand_any(&pre.any_of, path, spot)
+    }
+
+    /// As [`Judge::demand`], for what was found elsewhere (an earlier version); state lists aside.
+    pub fn demand_of(&self, pre: &Precondition, found: Option<&Entry>) -> Res<()> {
         // The tag of a folder needs its row: looked up only when a condition asks for it.
         let tagged = pre.if_match.is_some() || pre.if_none_match.is_some();
         let etag = if tagged { self.etag(found)? } else { None };
+        // A file has a tag by its digest and one by its MD5; both are strong and neither can be taken for the other.
+        let object = found.and_then(Entry::file).filter(|_| tagged).map(|file| Etag(file.object_etag()));
+        let matches = |tags: &EtagMatch| tags.matches(etag.as_ref()) || tags.matches(object.as_ref());
         // RFC 9110 §13.2.2: the order of evaluation.
         match (&pre.if_match, pre.if_unmodified_since) {
-            (Some(tags), _) if !tags.matches(etag.as_ref()) => return failed("If-Match"),
+            (Some(tags), _) if !matches(tags) => return failed("If-Match"),
             (None, Some(since)) if found.is_some_and(|e| e.modified.secs() > since.secs()) => {
                 return failed("If-Unmodified-Since");
             }
             _ => {}
         }
         match (&pre.if_none_match, pre.if_modified_since) {
-            (Some(tags), _) if tags.matches(etag.as_ref()) => {
+            (Some(tags), _) if matches(tags) => {
                 return if self.reading { not_modified() } else { failed("If-None-Match") };
             }
             (None, Some(since))
@@ -50,7 +60,7 @@ impl<R: Lookup> Judge<'_, R> {
             }
             _ => {}
         }
-        self.demand_any(&pre.any_of, path, spot)
+        Ok(())
     }
 
     fn etag(&self, found: Option<&Entry>) -> Res<Option<Etag>> {

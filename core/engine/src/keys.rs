@@ -18,6 +18,8 @@
 //! | `D` | content | when its last reference went |
 //! | `W` | content | when an upload began to register its chunk list |
 //! | `I` | folder, UID | key of the member that has this UID |
+//! | `Y` | folder, escaped entry key, inverted order | [`crate::record::Kept`]: versions behind the current one, newest first |
+//! | `B` | bucket's folder | [`crate::BucketSettings`] |
 //! | `P` | folder | a subtree out of the tree, to be taken apart |
 
 use allod_model::{AccountId, ContentId, EntryKey, NodeId, Seq};
@@ -46,6 +48,8 @@ pub enum Table {
     Pending = b'W',
     Purge = b'P',
     Uid = b'I',
+    Kept = b'Y',
+    Bucket = b'B',
 }
 
 /// Builds keys of one account.
@@ -139,6 +143,23 @@ impl Keys {
 
     pub fn version(self, folder: NodeId, key: &EntryKey, seq: Seq) -> Vec<u8> {
         with(self.versions(folder, key), &seq.0.to_be_bytes())
+    }
+
+    pub fn kept_in(self, folder: NodeId) -> Vec<u8> {
+        self.numbered(Table::Kept, folder.0)
+    }
+
+    pub fn kept_of(self, folder: NodeId, key: &EntryKey) -> Vec<u8> {
+        escape(self.kept_in(folder), key.as_bytes())
+    }
+
+    /// The order of a version is the commit that wrote it; inverted, so that the newest comes first.
+    pub fn kept(self, folder: NodeId, key: &EntryKey, order: Seq) -> Vec<u8> {
+        with(self.kept_of(folder, key), &(!order.0).to_be_bytes())
+    }
+
+    pub fn bucket(self, folder: NodeId) -> Vec<u8> {
+        self.numbered(Table::Bucket, folder.0)
     }
 
     pub fn log_of(self, seq: Seq) -> Vec<u8> {

@@ -64,12 +64,14 @@ mod subtree;
 mod throttle;
 mod transfer;
 mod upload;
+mod versions;
 mod watch;
 mod write;
 
 pub use crate::core::{Core, Options, Sizes};
 pub use account::ACCOUNT_NAME_BYTES_MAX;
 pub use allod_model as model;
+pub use bucket::{BUCKET_SETTINGS_BYTES_MAX, BUCKETS_MAX, is_bucket_name};
 pub use check::{CheckReport, Progress};
 pub use collector::Collected;
 pub use credential::{GRANTS_MAX, LABEL_BYTES_MAX, NewCredential, Proof, SigningKey};

@@ -1,14 +1,21 @@
 //! Objects of a bucket: write, read, remove, copy, and what is kept with them.
 
-use allod_model::{Path, Precondition, Result};
+use allod_meta::Lookup;
+use allod_model::{Detail, EntryKey, Error, ErrorKind, Kind, NodeId, Path, Precondition, Result, Rights};
 use bytes::Bytes;
 use futures_util::Stream;
 
-use crate::fault::todo_yet;
-use crate::node::{Node, PutOptions, Written};
+use crate::commit::Commit;
+use crate::content::Reader;
+use crate::fault::{Fault, Res, fail};
+use crate::lock::{self, Touch};
+use crate::node::{Node, PutOptions, Want, Written};
 use crate::object::*;
 use crate::read::OpenFile;
+use crate::record::{Entry, File, Kept, What};
+use crate::resolve::{folder_row, node, spot};
 use crate::session::Session;
+use crate::versions::{Found, Superseding, entry_of, find_version, held};
 
 impl Session {
     /// As [`Session::put`], for an object: replaces what the key shows while a bucket that keeps versions keeps the old
@@ -17,7 +24,7 @@ impl Session {
     /// (a checksum sent behind the body).
     ///
     /// # Errors
-    /// As [`Session::put`]; `NotFound` without the bucket; what `at_end` returns.
+    /// As [`Session::put`]; `NotFound` with `NoBucket`; what `at_end` returns.
     pub async fn put_object<S>(
         &self,
         path: &Path,
@@ -29,23 +36,45 @@ impl Session {
     where
         S: Stream<Item = Result<Bytes>> + Send + Unpin,
     {
-        let _ = (path, options, pre, body, at_end);
-        todo_yet()
+        let view = self.view().map_err(Error::from)?;
+        self.check_new_object(&view, path, &options.object).map_err(Error::from)?;
+        drop(view);
+        let options = PutOptions { make_parents: true, raw: true, ..options };
+        self.put_as(Superseding::AsVersion, path, options, pre, body, at_end).await
+    }
+
+    /// What a bucket must be like to take such an object.
+    pub(crate) fn check_new_object(&self, rows: &impl Lookup, path: &Path, object: &Object) -> Res<()> {
+        let bucket = self.bucket_of(rows, path)?;
+        if path.depth() < 2 {
+            return fail(ErrorKind::WrongKind, "a bucket is not an object");
+        }
+        let locks = folder_row(rows, self.keys(), bucket.node)?.bucket.and_then(|flags| flags.object_lock);
+        if (object.retention.is_some() || object.legal_hold) && locks.is_none() {
+            return fail(ErrorKind::InvalidContent, "the bucket has no object lock");
+        }
+        check_object(object)
     }
 
     /// Opens an object for reading; [`Node::object`] is filled.
     ///
     /// # Errors
-    /// `NotFound`, with [`allod_model::Detail::DeleteMarker`] when what the key shows, or the version named, is a
-    /// delete marker, and with [`allod_model::Detail::NoVersion`] when there is no such version; as [`Session::open`].
+    /// `NotFound`, with [`Detail::DeleteMarker`] when what the key shows, or the version named, is a delete marker, and
+    /// with [`Detail::NoVersion`] when there is no such version; as [`Session::open`].
     pub async fn open_object(
         &self,
         path: &Path,
         version: Option<VersionId>,
         pre: &Precondition,
     ) -> Result<OpenFile> {
-        let _ = (path, version, pre);
-        todo_yet()
+        let look = || -> Res<OpenFile> {
+            let view = self.view()?;
+            let (node, entry) = self.find_object(&view, path, version, pre)?;
+            let content = entry.file().ok_or_else(Error::not_found)?.content;
+            let reader = Reader::open(self.core(), self.handle(), &view, content)?;
+            Ok(OpenFile::new(node, reader, self.clone()))
+        };
+        Ok(look()?)
     }
 
     /// Facts of an object without opening it; [`Node::object`] is filled.
@@ -58,38 +87,45 @@ impl Session {
         version: Option<VersionId>,
         pre: &Precondition,
     ) -> Result<Node> {
-        let _ = (path, version, pre);
-        todo_yet()
+        let look = || -> Res<Node> {
+            let view = self.view()?;
+            Ok(self.find_object(&view, path, version, pre)?.0)
+        };
+        Ok(look()?)
     }
 
-    /// The parts in which an object was uploaded, after the part `after`; empty when it came in one piece.
-    ///
-    /// # Errors
-    /// As [`Session::open_object`].
-    pub async fn object_parts(
+    /// One version of an object for reading, with conditions judged against it.
+    pub(crate) fn find_object(
         &self,
+        rows: &impl Lookup,
         path: &Path,
         version: Option<VersionId>,
-        after: u32,
-        limit: usize,
-    ) -> Result<Vec<Part>> {
-        let _ = (path, version, after, limit);
-        todo_yet()
+        pre: &Precondition,
+    ) -> Res<(Node, Entry)> {
+        let bucket = self.bucket_of(rows, path)?;
+        let rights = self.scope().check_read(path)?;
+        let (folder, key) = self.object_place(rows, path)?;
+        let entry = entry_of(find_version(rows, self.keys(), folder, &key, version)?)?;
+        if *pre != Precondition::default() {
+            self.judge(rows, true).demand_of(pre, Some(&entry))?;
+        }
+        let versioned = self.is_versioned(rows, &bucket)?;
+        let mut node = node(&key, &entry, None, Vec::new());
+        node.rights = Some(rights);
+        node.object = entry.file().map(|file| Box::new(object_facts(file, versioned)));
+        Ok((node, entry))
     }
 
-    /// The bytes of one part of an object as a range of it, and how many parts there are; part 1 of an object that came
-    /// in one piece is the whole.
-    ///
-    /// # Errors
-    /// As [`Session::open_object`]; `InvalidContent` when there is no such part.
-    pub async fn part_range(
-        &self,
-        path: &Path,
-        version: Option<VersionId>,
-        number: u32,
-    ) -> Result<(crate::node::ByteRange, u32)> {
-        let _ = (path, version, number);
-        todo_yet()
+    /// The folder that an object's key stands in, and its key there.
+    fn object_place(&self, rows: &impl Lookup, path: &Path) -> Res<(NodeId, EntryKey)> {
+        if path.depth() < 2 {
+            return Err(Error::not_found().into());
+        }
+        match spot(rows, self.keys(), path) {
+            Ok(spot) => Ok((spot.parent(), spot.file_key())),
+            Err(Fault(error)) if error.detail == Detail::MissingParent => Err(Error::not_found().into()),
+            Err(fault) => Err(fault),
+        }
     }
 
     /// Removes objects of one bucket, each judged by itself, in one commit; one outcome for each, in order. In a bucket
@@ -104,24 +140,112 @@ impl Session {
         requests: Vec<DeleteRequest>,
         bypass: bool,
     ) -> Result<Vec<Result<Deleted>>> {
-        let _ = (requests, bypass);
-        todo_yet()
+        if requests.len() > SCAN_ITEMS_MAX {
+            return Err(Error::too_large("objects of one delete", SCAN_ITEMS_MAX as u64));
+        }
+        let about = requests.first().map_or_else(Path::root, |request| request.path.clone());
+        let outcomes = self
+            .commit(&about, move |me, commit| {
+                commit.superseding = Superseding::AsVersion;
+                requests.iter().map(|request| me.delete_in(commit, request, bypass)).collect()
+            })
+            .await?;
+        Ok(outcomes)
     }
 
-    /// Copies an object in one commit; the content is shared. Onto itself only with something to change. Returns the
-    /// copy and the version of the source that was read.
-    ///
-    /// # Errors
-    /// As [`Session::open_object`] for the source and [`Session::put_object`] for the destination.
-    pub async fn copy_object(
+    /// One delete of several: a refusal is its own outcome, and comes before anything is written.
+    fn delete_in(&self, commit: &mut Commit, request: &DeleteRequest, bypass: bool) -> Res<Result<Deleted>> {
+        match self.check_delete(commit, request, bypass) {
+            Ok(Some(target)) => Ok(Ok(self.delete_found(commit, request, target, bypass)?)),
+            Ok(None) => Ok(Ok(Deleted { version: request.version, marker: false })),
+            Err(Fault(error)) if is_of_one(error.kind) => Ok(Err(self.noted(&request.path, error))),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Whether it may be deleted, and what is there; `None` when there is nothing to do.
+    fn check_delete(
         &self,
-        from: &Path,
-        to: &Path,
-        options: CopyOptions,
-        pre: Precondition,
-    ) -> Result<(Written, ObjectFacts)> {
-        let _ = (from, to, options, pre);
-        todo_yet()
+        commit: &mut Commit,
+        request: &DeleteRequest,
+        bypass: bool,
+    ) -> Res<Option<Doomed>> {
+        let path = &request.path;
+        let bucket = self.bucket_of(&*commit.txn, path)?;
+        self.scope().check_write(path, Rights::Write)?;
+        if path.depth() < 2 {
+            return fail(ErrorKind::WrongKind, "a bucket is not an object");
+        }
+        let versioning =
+            commit.folder(bucket.node)?.bucket.as_ref().map_or(Versioning::Off, |flags| flags.versioning);
+        let spot = match spot(&*commit.txn, commit.keys, path) {
+            Ok(spot) => spot,
+            Err(Fault(error)) if error.detail == Detail::MissingParent => {
+                self.judge(&*commit.txn, false).demand_of(&request.pre, None)?;
+                let marks = request.version.is_none() && versioning != Versioning::Off;
+                return Ok(marks.then_some(Doomed::Nothing(versioning)));
+            }
+            Err(fault) => return Err(fault),
+        };
+        let version = request.version;
+        let found = match find_version(&*commit.txn, commit.keys, spot.parent(), &spot.file_key(), version) {
+            Ok(found) => Some(found),
+            Err(Fault(error)) if error.kind == ErrorKind::NotFound => None,
+            Err(fault) => return Err(fault),
+        };
+        let entry = found.as_ref().and_then(|found| match &found.kept {
+            Kept::Version(entry) => Some(entry),
+            Kept::Marker { .. } => None,
+        });
+        self.judge(&*commit.txn, false).demand_of(&request.pre, entry)?;
+        let goes = version.is_some() || versioning != Versioning::Enabled;
+        let holds = |file: &File| file.is_held(commit.now) && !(bypass && file.is_only_governed(commit.now));
+        if goes && entry.and_then(Entry::file).is_some_and(holds) {
+            return Err(held().into());
+        }
+        let Some(found) = found else {
+            let marks = version.is_none() && versioning != Versioning::Off;
+            return Ok(marks.then_some(Doomed::Nothing(versioning)));
+        };
+        if found.current {
+            lock::check(commit, path, &spot, Touch::Membership, &request.pre.lock_tokens)?;
+        }
+        Ok(Some(Doomed::There { parent: spot.parent(), key: spot.file_key(), found }))
+    }
+
+    fn delete_found(
+        &self,
+        commit: &mut Commit,
+        request: &DeleteRequest,
+        target: Doomed,
+        bypass: bool,
+    ) -> Res<Deleted> {
+        match target {
+            Doomed::Nothing(versioning) => {
+                self.make_parents(commit, &request.path, true)?;
+                let spot = spot(&*commit.txn, commit.keys, &request.path)?;
+                let null = versioning == Versioning::Suspended;
+                let id = commit.mark_deleted(spot.parent(), &spot.file_key(), null)?;
+                Ok(Deleted { version: Some(id), marker: true })
+            }
+            Doomed::There { parent, key, found } if request.version.is_some() => {
+                let marker = matches!(found.kept, Kept::Marker { .. });
+                let id = found.kept.id(found.order);
+                commit.remove_version(parent, &key, &found, bypass)?;
+                Ok(Deleted { version: Some(id), marker })
+            }
+            Doomed::There { parent, key, .. } => {
+                let flags = commit.bucket_flags(parent)?;
+                commit.replace(parent, &key, None)?;
+                Ok(match flags.map_or(Versioning::Off, |flags| flags.versioning) {
+                    Versioning::Off => Deleted::default(),
+                    Versioning::Enabled => {
+                        Deleted { version: Some(VersionId::Seq(commit.seq)), marker: true }
+                    }
+                    Versioning::Suspended => Deleted { version: Some(VersionId::Null), marker: true },
+                })
+            }
+        }
     }
 
     /// Changes what is kept with a version. `bypass`: shorten or end a governance retention.
@@ -136,7 +260,255 @@ impl Session {
         change: ObjectChange,
         bypass: bool,
     ) -> Result<ObjectFacts> {
-        let _ = (path, version, change, bypass);
-        todo_yet()
+        let view = self.view().map_err(Error::from)?;
+        self.bucket_of(&view, path).map_err(Error::from)?;
+        self.scope().check_write(path, Rights::Write).map_err(|e| self.noted(path, e))?;
+        let at = path.clone();
+        self.commit(path, move |me, commit| {
+            commit.superseding = Superseding::AsVersion;
+            let bucket = me.bucket_of(&*commit.txn, &at)?;
+            let locks = commit.folder(bucket.node)?.bucket.as_ref().and_then(|flags| flags.object_lock);
+            if locks.is_none() && !matches!(change, ObjectChange::Tags(_)) {
+                return fail(ErrorKind::InvalidContent, "the bucket has no object lock");
+            }
+            let (folder, key) = me.object_place(&*commit.txn, &at)?;
+            let found = find_version(&*commit.txn, commit.keys, folder, &key, version)?;
+            let now = commit.now;
+            let mut entry = entry_of(found.clone())?;
+            if let What::File(file) = &mut entry.what {
+                let mut object = file.object.as_deref().cloned().unwrap_or_default();
+                apply(&mut object, &change, bypass, now)?;
+                check_object(&object)?;
+                file.change_object(|old| *old = object);
+            }
+            let versioned = me.is_versioned(&*commit.txn, &bucket)?;
+            let facts = entry.file().map(|file| object_facts(file, versioned));
+            if found.current {
+                let contents: Vec<_> = entry.contents().collect();
+                contents.into_iter().try_for_each(|content| commit.retain(content))?;
+                entry.seq = commit.seq;
+                commit.replace(folder, &key, Some(entry))?;
+            } else {
+                commit.change_kept(folder, &key, found.order, &found.kept, &Kept::Version(entry))?;
+            }
+            facts.ok_or_else(|| Error::not_found().into())
+        })
+        .await
     }
+
+    /// Copies an object in one commit; the content is shared. Onto itself only with something to change. Returns the
+    /// copy and what was read of the source.
+    ///
+    /// # Errors
+    /// As [`Session::open_object`] for the source and [`Session::put_object`] for the destination.
+    pub async fn copy_object(
+        &self,
+        from: &Path,
+        to: &Path,
+        options: CopyOptions,
+        pre: Precondition,
+    ) -> Result<(Written, ObjectFacts)> {
+        let wanted = Object {
+            retention: options.retention,
+            legal_hold: options.legal_hold,
+            ..options.replace.as_ref().map_or_else(Object::default, |(_, object)| object.clone())
+        };
+        let check = || -> Res<(Node, Entry)> {
+            let view = self.view()?;
+            self.check_new_object(&view, to, &wanted)?;
+            self.find_object(&view, from, options.version, &options.source_pre)
+        };
+        self.scope().check_write(to, Rights::Append).map_err(|e| self.noted(to, e))?;
+        let (source, entry) = check().map_err(|fault| as_source(fault.0))?;
+        let checksum = self.checksum_for_copy(&entry, options.checksum).await?;
+        let facts = source.object.map(|facts| *facts).ok_or_else(Error::not_found)?;
+        let at = to.clone();
+        let written = self
+            .commit(to, move |me, commit| {
+                commit.superseding = Superseding::AsVersion;
+                me.copy_object_in(commit, &at, &entry, &options, checksum.clone(), &pre)
+            })
+            .await?;
+        Ok((written, facts))
+    }
+
+    /// The checksum that the copy carries: the source's, or one computed anew when another kind is wanted.
+    async fn checksum_for_copy(
+        &self,
+        entry: &Entry,
+        wanted: Option<ChecksumKind>,
+    ) -> Result<Option<Checksum>> {
+        let own = entry.file().and_then(|file| file.object.as_ref()).and_then(|o| o.checksum.clone());
+        match (wanted, own) {
+            (None, own) => Ok(own),
+            (Some(kind), Some(own)) if own.kind == kind && !own.composite => Ok(Some(own)),
+            (Some(kind), _) => self.compute_checksum(entry, kind).await.map(Some),
+        }
+    }
+
+    async fn compute_checksum(&self, entry: &Entry, kind: ChecksumKind) -> Result<Checksum> {
+        let _ = (entry, kind);
+        crate::fault::todo_yet()
+    }
+
+    fn copy_object_in(
+        &self,
+        commit: &mut Commit,
+        to: &Path,
+        source: &Entry,
+        options: &CopyOptions,
+        checksum: Option<Checksum>,
+        pre: &Precondition,
+    ) -> Res<Written> {
+        self.bucket_of(&*commit.txn, to)?;
+        self.make_parents(commit, to, true)?;
+        let spot = spot(&*commit.txn, commit.keys, to)?;
+        self.judge(&*commit.txn, false).demand(pre, to, &spot, Want::File)?;
+        if spot.file.is_some() {
+            self.scope().check_write(to, Rights::Write)?;
+        }
+        let touch = if spot.file.is_some() { Touch::Content } else { Touch::Membership };
+        lock::check(commit, to, &spot, touch, &pre.lock_tokens)?;
+        if commit.folder(spot.parent())?.kind != Kind::Plain {
+            return fail(
+                ErrorKind::InvalidContent,
+                "that folder is not a plain one; write the object itself",
+            );
+        }
+        let entry = self.copied_entry(commit, &spot, source, options, checksum)?;
+        let key = spot.file_key();
+        commit.replace(spot.parent(), &key, Some(entry.clone()))?;
+        if self.handle().record().quota.is_some_and(|quota| commit.used().is_ok_and(|used| used > quota)) {
+            return fail(ErrorKind::OverQuota, "this would exceed the account's quota");
+        }
+        let mut node = node(&key, &entry, None, Vec::new());
+        node.object = commit.object_facts(spot.parent(), &key)?;
+        Ok(Written { node, created: spot.file.is_none() })
+    }
+
+    fn copied_entry(
+        &self,
+        commit: &mut Commit,
+        spot: &crate::resolve::Spot,
+        source: &Entry,
+        options: &CopyOptions,
+        checksum: Option<Checksum>,
+    ) -> Res<Entry> {
+        let mut file = source.file().cloned().ok_or_else(Error::not_found)?;
+        commit.retain(file.content)?;
+        if let Some((media_type, _)) = &options.replace {
+            file.media_type = media_type.clone();
+        }
+        file.uid = None;
+        file.change_object(|object| {
+            if let Some((_, new)) = &options.replace {
+                object.metadata = new.metadata.clone();
+                object.headers = new.headers.clone();
+            }
+            if let Some(tags) = &options.tags {
+                object.tags = tags.clone();
+            }
+            object.written = allod_model::Seq(0);
+            object.retention = options.retention;
+            object.legal_hold = options.legal_hold;
+            object.storage_class = options.storage_class.clone();
+            object.checksum = checksum;
+        });
+        // The same content over itself is a new version all the same: the node tells them apart.
+        let now = commit.now;
+        match &spot.file {
+            Some(old) if old.file().is_some_and(|old| old.content != file.content) => {
+                if let Some(properties) = old.properties {
+                    commit.retain(properties)?;
+                }
+                Ok(Entry { seq: commit.seq, modified: now, what: What::File(file), ..old.clone() })
+            }
+            _ => Ok(crate::write::new_file(commit, file, now)),
+        }
+    }
+}
+
+/// Something that a delete found.
+enum Doomed {
+    /// A version that is there.
+    There { parent: NodeId, key: EntryKey, found: Found },
+    /// Nothing, in a bucket that marks deletions all the same.
+    Nothing(Versioning),
+}
+
+impl Commit<'_, '_> {
+    /// Facts of the object that a key shows as this commit leaves it.
+    pub fn object_facts(&mut self, folder: NodeId, key: &EntryKey) -> Res<Option<Box<ObjectFacts>>> {
+        let entry = self.entry(folder, key)?;
+        let versioned = self.bucket_flags(folder)?.is_some_and(|flags| flags.versioning != Versioning::Off);
+        Ok(entry.as_ref().and_then(Entry::file).map(|file| Box::new(object_facts(file, versioned))))
+    }
+}
+
+/// What is shown of an object. `versioned`: whether its bucket keeps, or once kept, versions.
+pub fn object_facts(file: &File, versioned: bool) -> ObjectFacts {
+    ObjectFacts {
+        etag: file.object_etag(),
+        version: file.version_id(),
+        versioned,
+        object: file.object.as_deref().cloned().unwrap_or_default(),
+    }
+}
+
+/// Failures that concern one object of several.
+fn is_of_one(kind: ErrorKind) -> bool {
+    use ErrorKind as K;
+    matches!(
+        kind,
+        K::NotFound | K::Denied | K::Locked | K::PreconditionFailed | K::WrongKind | K::InvalidContent
+    )
+}
+
+/// A condition on a copy's source is an ordinary condition, not one of a read.
+fn as_source(mut error: Error) -> Error {
+    if error.detail == Detail::NotModified {
+        error.detail = Detail::None;
+    }
+    error
+}
+
+/// Refuses facts beyond their limits.
+fn check_object(object: &Object) -> Res<()> {
+    let bytes = |pairs: &[(String, String)]| pairs.iter().map(|(n, v)| n.len() + v.len()).sum::<usize>();
+    if bytes(&object.metadata) > METADATA_BYTES_MAX {
+        return Err(Error::too_large("bytes of an object's metadata", METADATA_BYTES_MAX as u64).into());
+    }
+    if object.headers.iter().map(|(_, value)| value.len()).sum::<usize>() > HEADERS_BYTES_MAX {
+        return Err(Error::too_large("bytes of an object's headers", HEADERS_BYTES_MAX as u64).into());
+    }
+    if object.tags.len() > OBJECT_TAGS_MAX {
+        return Err(Error::too_large("tags of an object", OBJECT_TAGS_MAX as u64).into());
+    }
+    Ok(())
+}
+
+fn apply(object: &mut Object, change: &ObjectChange, bypass: bool, now: allod_model::Timestamp) -> Res<()> {
+    match change {
+        ObjectChange::Tags(tags) => object.tags = tags.clone(),
+        ObjectChange::LegalHold(on) => object.legal_hold = *on,
+        ObjectChange::Retention(new) => {
+            if new.is_some_and(|new| new.until <= now) {
+                return fail(ErrorKind::InvalidContent, "a retention ends in the future");
+            }
+            if let Some(old) = object.retention.filter(|old| old.until > now) {
+                let longer = new.is_some_and(|new| new.until >= old.until);
+                let weaker =
+                    new.is_none_or(|new| old.mode == RetentionMode::Compliance && new.mode != old.mode);
+                let allowed = match old.mode {
+                    RetentionMode::Compliance => longer && !weaker,
+                    RetentionMode::Governance => longer || bypass,
+                };
+                if !allowed {
+                    return Err(held().into());
+                }
+            }
+            object.retention = *new;
+        }
+    }
+    Ok(())
 }

@@ -487,6 +487,9 @@ fn plant_tree(txn: &mut Txn<'_>, account: &AccountHandle) -> Res<()> {
         members: 0,
         documents: 0,
         bytes: 0,
+        bucket: None,
+        kept: 0,
+        held: 0,
     };
     // What is above the root counts as out of the tree, so that nothing is carried beyond it.
     txn.put(&keys.folder(ABOVE_ROOT), &encode(&Folder { members: 1, ..row(ABOVE_ROOT, Some(Seq(0))) }))?;

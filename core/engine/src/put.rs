@@ -13,10 +13,12 @@ use crate::core::Core;
 use crate::fault::{Fault, Res, fail};
 use crate::lock::{self, Touch};
 use crate::node::*;
+use crate::object::{Arrived, Object};
 use crate::record::{Entry, File, What};
 use crate::resolve::{Spot, folder_row, node, spot};
 use crate::rules::Facts;
 use crate::session::Session;
+use crate::versions::Superseding;
 use crate::write::{new_file, short_digest};
 
 /// Largest file, in bytes.
@@ -60,16 +62,34 @@ impl Session {
     where
         S: Stream<Item = Result<Bytes>> + Send + Unpin,
     {
-        let outcome = self.put_checked(path, options, pre, body).await;
+        self.put_as(Superseding::Plainly, path, options, pre, body, |_, _| Ok(())).await
+    }
+
+    /// Writes a file; see [`Session::put_object`] for `at_end`.
+    pub(crate) async fn put_as<S>(
+        &self,
+        superseding: Superseding,
+        path: &Path,
+        options: PutOptions,
+        pre: Precondition,
+        body: S,
+        at_end: impl FnOnce(&Arrived, &mut Object) -> Result<()> + Send,
+    ) -> Result<Written>
+    where
+        S: Stream<Item = Result<Bytes>> + Send + Unpin,
+    {
+        let outcome = self.put_checked(superseding, path, options, pre, body, at_end).await;
         outcome.map_err(|error| self.noted(path, error))
     }
 
     async fn put_checked<S>(
         &self,
+        superseding: Superseding,
         path: &Path,
-        options: PutOptions,
+        mut options: PutOptions,
         pre: Precondition,
         body: S,
+        at_end: impl FnOnce(&Arrived, &mut Object) -> Result<()> + Send,
     ) -> Result<Written>
     where
         S: Stream<Item = Result<Bytes>> + Send + Unpin,
@@ -77,14 +97,16 @@ impl Session {
         let target = self.check_before_reading(path, &options, &pre)?;
         let upload = Upload::new(self.core().clone(), self.handle().clone());
         let (account, key) = (self.handle().id().0, self.handle().key().clone());
-        let writer = self.core().0.blobs.writer(account, key, upload.clone(), false);
+        let writer = self.core().0.blobs.writer(account, key, upload.clone(), options.md5);
         let (finished, facts) = match target.whole_max {
             None => (self.receive(writer, &options, target.others, body).await?, Facts::default()),
             Some(max) => self.receive_whole(path, writer, &options, &target, max, body).await?,
         };
+        at_end(&Arrived { size: finished.size, md5: finished.md5 }, &mut options.object)?;
         let judged = Judged { kind: target.kind, facts };
         let (at, keep) = (path.clone(), upload.clone());
         let write = move |me: &Session, commit: &mut Commit| {
+            commit.superseding = superseding;
             me.put_in(commit, &at, &options, &pre, &upload, &finished, &judged)
         };
         let written = self.commit(path, write).await;
@@ -241,6 +263,7 @@ impl Session {
             media_type: clean_media_type(options.media_type.as_deref()).or_else(|| facts.media_type.clone()),
             md5: finished.md5,
             uid: facts.uid.clone(),
+            object: Some(Box::new(options.object.clone())).filter(|object| **object != Object::default()),
         };
         let entry = self.entry_for(commit, spot.file.as_ref(), file, options)?;
         let key: EntryKey = spot.file_key();
@@ -248,7 +271,11 @@ impl Session {
         if self.handle().record().quota.is_some_and(|quota| commit.used().is_ok_and(|used| used > quota)) {
             return fail(ErrorKind::OverQuota, "this would exceed the account's quota");
         }
-        Ok(Written { node: node(&key, &entry, None, Vec::new()), created: spot.file.is_none() })
+        let mut node = node(&key, &entry, None, Vec::new());
+        if superseding_objects(commit) {
+            node.object = commit.object_facts(spot.parent(), &key)?;
+        }
+        Ok(Written { node, created: spot.file.is_none() })
     }
 
     /// The new entry: an overwritten file keeps its identity, its birth and its properties.
@@ -298,6 +325,10 @@ impl Core {
         let reserve = self.0.disk_reserve_bytes.min(stat.f_blocks * stat.f_frsize / 16);
         Some((stat.f_bavail * stat.f_frsize).saturating_sub(reserve))
     }
+}
+
+fn superseding_objects(commit: &Commit) -> bool {
+    commit.superseding == Superseding::AsVersion
 }
 
 fn is_missing_parent(fault: &Fault) -> bool {

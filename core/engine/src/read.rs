@@ -33,6 +33,10 @@ pub struct OpenFile {
 }
 
 impl OpenFile {
+    pub(crate) fn new(node: Node, reader: Arc<Reader>, session: Session) -> Self {
+        OpenFile { node, reader, session }
+    }
+
     /// The bytes of `range` (all when `None`), in pieces.
     pub fn read(&self, range: Option<ByteRange>) -> ByteStream {
         let range = range.unwrap_or(ByteRange { start: 0, end: self.node.size });

@@ -9,8 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use allod_blobs::Placement;
 
+use crate::object::{DefaultRetention, Object, Versioning};
+
 /// The shape that this code writes.
-const SHAPE: u8 = 1;
+const SHAPE: u8 = 2;
+/// The shape before objects: some records lack the optional facts at their end, which are all absent there.
+const SHAPE_BEFORE_OBJECTS: u8 = 1;
+/// What absent facts look like: more zeros than any record has new fields.
+const ABSENT: [u8; 8] = [0; 8];
 
 /// Writes a record.
 pub fn encode<T: Serialize>(record: &T) -> Vec<u8> {
@@ -21,14 +27,20 @@ pub fn encode<T: Serialize>(record: &T) -> Vec<u8> {
 /// Reads a record; `Corrupt` when it has another shape.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     match bytes.split_first() {
-        Some((&SHAPE, rest)) => postcard::from_bytes(rest)
-            .map_err(|e| Error::new(ErrorKind::Corrupt, format!("a stored record cannot be read: {e}"))),
+        Some((&SHAPE, rest)) => postcard::from_bytes(rest).map_err(unreadable),
+        Some((&SHAPE_BEFORE_OBJECTS, rest)) => {
+            postcard::from_bytes(&[rest, &ABSENT].concat()).map_err(unreadable)
+        }
         Some((shape, _)) => Err(Error::new(
             ErrorKind::Corrupt,
             format!("a stored record has shape {shape}; this version of allod knows up to {SHAPE}"),
         )),
         None => Err(Error::new(ErrorKind::Corrupt, "a stored record is empty")),
     }
+}
+
+fn unreadable(error: postcard::Error) -> Error {
+    Error::new(ErrorKind::Corrupt, format!("a stored record cannot be read: {error}"))
 }
 
 /// An account.
@@ -120,6 +132,45 @@ pub struct File {
     pub md5: Option<[u8; 16]>,
     /// The identity that must be unique in its folder, where the folder's kind has one.
     pub uid: Option<String>,
+    /// What is kept beside the bytes of an object; `None` when that is nothing. Shape 2.
+    pub object: Option<Box<Object>>,
+}
+
+impl File {
+    /// Changes what is kept beside the bytes.
+    pub fn change_object(&mut self, change: impl FnOnce(&mut Object)) {
+        let mut object = self.object.take().map_or_else(Object::default, |object| *object);
+        change(&mut object);
+        self.object = (object != Object::default()).then(|| Box::new(object));
+    }
+
+    /// The commit that wrote this revision as a version; 0 for the null version.
+    pub fn written(&self) -> Seq {
+        self.object.as_ref().map_or(Seq(0), |object| object.written)
+    }
+
+    /// Whether a retention, over or not, or a legal hold was put on it.
+    pub fn has_hold(&self) -> bool {
+        self.object.as_ref().is_some_and(|object| object.retention.is_some() || object.legal_hold)
+    }
+
+    /// Whether it must stay at this moment.
+    pub fn is_held(&self, now: Timestamp) -> bool {
+        self.object.as_ref().is_some_and(|object| {
+            object.legal_hold || object.retention.is_some_and(|retention| retention.until > now)
+        })
+    }
+
+    /// The entity tag as S3 defines it, without quotes. Content whose MD5 is not known, and content that came in
+    /// parts, has a form that nobody takes for an MD5.
+    pub fn object_etag(&self) -> String {
+        let parts = self.object.as_ref().map_or(0, |object| object.parts);
+        match self.md5 {
+            Some(md5) if parts == 0 => hex(&md5),
+            Some(md5) => format!("{}-{parts}", hex(&md5)),
+            None => format!("{}-1", hex(&self.digest)),
+        }
+    }
 }
 
 impl Entry {
@@ -127,6 +178,17 @@ impl Entry {
         match &self.what {
             What::File(file) => Some(file),
             What::Folder { .. } => None,
+        }
+    }
+
+    /// A copy is no version of anything yet, and nothing holds it.
+    pub fn forget_version(&mut self) {
+        if let What::File(file) = &mut self.what {
+            file.change_object(|object| {
+                object.written = Seq(0);
+                object.retention = None;
+                object.legal_hold = false;
+            });
         }
     }
 
@@ -178,6 +240,29 @@ pub struct Folder {
     pub documents: u64,
     /// Bytes of files at any depth.
     pub bytes: u64,
+    /// What every write below a bucket must know of it; only in the bucket's own row. Shape 2.
+    pub bucket: Option<Box<BucketFlags>>,
+    /// Replaced versions and delete markers kept at any depth. Shape 2.
+    pub kept: u64,
+    /// Files and kept versions at any depth that have a retention or a hold, over or not. Shape 2.
+    pub held: u64,
+}
+
+/// The part of a bucket's settings that decides about writes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BucketFlags {
+    pub versioning: Versioning,
+    /// See [`crate::BucketSettings::object_lock`].
+    pub object_lock: Option<Option<DefaultRetention>>,
+}
+
+/// What a bucket keeps of a key that shows something else by now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kept {
+    /// A replaced version.
+    Version(Entry),
+    /// A mark that it was deleted. `null`: it is the null version.
+    Marker { null: bool, time: Timestamp },
 }
 
 /// Where a file node stands.
@@ -254,4 +339,31 @@ pub struct AuditEvent {
     pub protocol: Option<String>,
     pub address: Option<String>,
     pub text: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What shape 1 wrote for a file: no `object` behind `uid`.
+    #[derive(Serialize)]
+    struct OldEntry(NodeId, Seq, Timestamp, Timestamp, Option<ContentId>, OldWhat);
+
+    #[derive(Serialize)]
+    enum OldWhat {
+        File(ContentId, u64, [u8; 16], Option<String>, Option<[u8; 16]>, Option<String>),
+    }
+
+    #[test]
+    fn records_from_before_objects_are_read() {
+        let what = OldWhat::File(ContentId(4), 5, [6; 16], Some("a/b".into()), None, Some("uid".into()));
+        let old = OldEntry(NodeId(1), Seq(2), Timestamp(3), Timestamp(4), None, what);
+        let bytes = postcard::to_extend(&old, vec![SHAPE_BEFORE_OBJECTS]).unwrap();
+        let entry: Entry = decode(&bytes).unwrap();
+        let file = entry.file().unwrap();
+        assert_eq!((file.size, file.uid.as_deref(), &file.object), (5, Some("uid"), &None));
+        let again: Entry = decode(&encode(&entry)).unwrap();
+        assert_eq!(again, entry);
+        assert!(decode::<Entry>(&[9, 0]).is_err());
+    }
 }

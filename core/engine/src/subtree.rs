@@ -16,7 +16,7 @@ use crate::core::Core;
 use crate::fault::Res;
 use crate::keys::number_at;
 use crate::reading::Records;
-use crate::record::{Entry, Folder, Place, What, decode, encode};
+use crate::record::{Entry, Folder, Kept, Place, What, decode, encode};
 use crate::session::Session;
 
 /// Entries handled in one step.
@@ -194,7 +194,14 @@ impl Walk {
         Ok(frame.waiting.pop())
     }
 
-    fn copy_file(&mut self, commit: &mut Commit, folder: NodeId, key: &EntryKey, entry: Entry) -> Res<()> {
+    fn copy_file(
+        &mut self,
+        commit: &mut Commit,
+        folder: NodeId,
+        key: &EntryKey,
+        mut entry: Entry,
+    ) -> Res<()> {
+        entry.forget_version();
         let size = entry.file().map_or(0, |file| file.size);
         let node = commit.new_node();
         let place = Place { parent: folder, key: key.clone(), detached: None };
@@ -244,6 +251,9 @@ impl Walk {
             members: frame.members,
             documents: frame.documents,
             bytes: frame.bytes,
+            bucket: None,
+            kept: 0,
+            held: 0,
         };
         commit.txn.put(&commit.keys.folder(copy), &encode(&row))?;
         match (parent, frame.key) {
@@ -306,7 +316,7 @@ pub fn purge_step(commit: &mut Commit, folder: NodeId) -> Res<bool> {
     if page.len() == STEP_ENTRIES {
         return Ok(false);
     }
-    if purge_versions(commit, folder)? {
+    if purge_versions(commit, folder)? || purge_kept(commit, folder)? {
         return Ok(false);
     }
     for prefix in [keys.changes(folder), keys.tombstone(folder, &EntryKey::from_bytes(b""))] {
@@ -319,8 +329,21 @@ pub fn purge_step(commit: &mut Commit, folder: NodeId) -> Res<bool> {
         }
     }
     commit.txn.delete(&keys.folder(folder))?;
+    commit.txn.delete(&keys.bucket(folder))?;
     commit.txn.delete(&keys.purge(folder))?;
     Ok(true)
+}
+
+/// Lets go of the versions that a purged folder kept; `true` when more is left.
+fn purge_kept(commit: &mut Commit, folder: NodeId) -> Res<bool> {
+    let rows = commit.txn.scan_prefix(&commit.keys.kept_in(folder), None, STEP_ENTRIES)?;
+    for (key, value) in &rows {
+        if let Kept::Version(entry) = decode(value)? {
+            commit.release_entry(&entry)?;
+        }
+        commit.txn.delete(key)?;
+    }
+    Ok(rows.len() == STEP_ENTRIES)
 }
 
 /// Lets go of the history of a purged folder's members; `true` when more is left.

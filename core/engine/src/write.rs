@@ -168,6 +168,7 @@ impl Session {
             media_type: facts.media_type,
             md5: None,
             uid: facts.uid,
+            object: None,
         };
         let entry = new_file(commit, file, commit.now);
         commit.replace(spot.parent(), &spot.file_key(), Some(entry))

@@ -17,6 +17,7 @@ mod random;
 mod refusals;
 mod storage;
 mod tree;
+mod versions;
 
 /// A store in memory with one account, and its clock.
 pub struct Bench {
