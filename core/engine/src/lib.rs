@@ -56,6 +56,7 @@ mod read;
 mod reading;
 mod record;
 mod resolve;
+mod roll;
 mod rules;
 mod scan;
 mod secret;
@@ -64,6 +65,7 @@ mod subtree;
 mod throttle;
 mod transfer;
 mod upload;
+mod walk;
 mod watch;
 mod write;
 

@@ -77,7 +77,7 @@ impl Session {
         let target = self.check_before_reading(path, &options, &pre)?;
         let upload = Upload::new(self.core().clone(), self.handle().clone());
         let (account, key) = (self.handle().id().0, self.handle().key().clone());
-        let writer = self.core().0.blobs.writer(account, key, upload.clone(), false);
+        let writer = self.core().0.blobs.writer(account, key, upload.clone(), options.md5);
         let (finished, facts) = match target.whole_max {
             None => (self.receive(writer, &options, target.others, body).await?, Facts::default()),
             Some(max) => self.receive_whole(path, writer, &options, &target, max, body).await?,
