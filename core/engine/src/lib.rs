@@ -56,6 +56,7 @@ mod read;
 mod reading;
 mod record;
 mod resolve;
+mod roll;
 mod rules;
 mod scan;
 mod secret;
@@ -65,6 +66,7 @@ mod throttle;
 mod transfer;
 mod upload;
 mod versions;
+mod walk;
 mod watch;
 mod write;
 

@@ -210,7 +210,7 @@ impl Session {
         if found.current {
             lock::check(commit, path, &spot, Touch::Membership, &request.pre.lock_tokens)?;
         }
-        Ok(Some(Doomed::There { parent: spot.parent(), key: spot.file_key(), found }))
+        Ok(Some(Doomed::There { parent: spot.parent(), key: spot.file_key(), found: Box::new(found) }))
     }
 
     fn delete_found(
@@ -431,7 +431,7 @@ impl Session {
 /// Something that a delete found.
 enum Doomed {
     /// A version that is there.
-    There { parent: NodeId, key: EntryKey, found: Found },
+    There { parent: NodeId, key: EntryKey, found: Box<Found> },
     /// Nothing, in a bucket that marks deletions all the same.
     Nothing(Versioning),
 }

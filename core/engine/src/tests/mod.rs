@@ -15,6 +15,7 @@ mod history;
 mod locks;
 mod random;
 mod refusals;
+mod scan;
 mod storage;
 mod tree;
 mod versions;
