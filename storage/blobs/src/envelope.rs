@@ -10,7 +10,7 @@
 //! the same plaintext, which GCM-SIV withstands. The header and the chunk's name (or the caller's context) are
 //! authenticated with the ciphertext, so nothing of it can be altered or moved elsewhere unnoticed.
 
-use aes_gcm_siv::{AeadInOut, Aes256GcmSiv, KeyInit, Nonce, Tag};
+use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, Nonce, UnboundKey};
 
 use crate::{
     CHUNK_BYTES_MAX, ChunkName, Error, Result,
@@ -31,9 +31,13 @@ const TAG_LEN: usize = 16;
 pub(crate) const CHUNK_OVERHEAD: usize = HEADER_LEN + TAG_LEN;
 const SMALL_OVERHEAD: usize = HEADER_LEN + NONCE_LEN + TAG_LEN;
 
-/// A cipher whose key was set up once.
-pub(crate) fn cipher(key: &[u8; 32]) -> Aes256GcmSiv {
-    Aes256GcmSiv::new(key.into())
+/// A cipher whose key was set up once; the library wipes it when it goes.
+pub(crate) struct Cipher(LessSafeKey);
+
+/// A cipher with this key.
+pub(crate) fn cipher(key: &[u8; 32]) -> Cipher {
+    // **Invariant:** the library refuses only keys of another length.
+    Cipher(LessSafeKey::new(UnboundKey::new(&AES_256_GCM_SIV, key).expect("a key of 32 bytes")))
 }
 
 fn header(codec: u8, plain_len: usize) -> [u8; HEADER_LEN] {
@@ -59,24 +63,19 @@ fn parse_header(sealed: &[u8], overhead: usize) -> Result<(u8, usize)> {
     }
 }
 
-fn encrypt(cipher: &Aes256GcmSiv, nonce: &[u8; NONCE_LEN], aad: &[u8], text: &mut [u8]) -> Tag {
-    cipher
-        .encrypt_inout_detached(&Nonce::from(*nonce), aad, text.into())
-        // **Invariant:** the cipher refuses only texts beyond 64 GiB.
-        .expect("a chunk is far below the cipher's limit")
+fn encrypt(cipher: &Cipher, nonce: &[u8; NONCE_LEN], aad: &[u8], text: &mut [u8]) -> [u8; TAG_LEN] {
+    let nonce = Nonce::assume_unique_for_key(*nonce);
+    let sealed = cipher.0.seal_in_place_separate_tag(nonce, Aad::from(aad), text);
+    // **Invariant:** the cipher refuses only texts beyond 64 GiB, and its tags are this long.
+    let tag = sealed.expect("a chunk is far below the cipher's limit");
+    tag.as_ref().try_into().expect("a tag of this cipher")
 }
 
-fn decrypt(
-    cipher: &Aes256GcmSiv,
-    nonce: &[u8; NONCE_LEN],
-    aad: &[u8],
-    text: &mut [u8],
-    tag: &[u8],
-) -> Result<()> {
-    let tag = Tag::try_from(tag).map_err(|_| Error::corrupt("sealed bytes are cut short"))?;
-    cipher
-        .decrypt_inout_detached(&Nonce::from(*nonce), aad, text.into(), &tag)
-        .map_err(|_| Error::corrupt("sealed bytes fail authentication"))
+/// Decrypts `text`, whose last [`TAG_LEN`] bytes are the tag, in place; the plaintext is what is before them.
+fn decrypt(cipher: &Cipher, nonce: &[u8; NONCE_LEN], aad: &[u8], text: &mut [u8]) -> Result<()> {
+    let nonce = Nonce::assume_unique_for_key(*nonce);
+    let opened = cipher.0.open_in_place(nonce, Aad::from(aad), text);
+    opened.map(drop).map_err(|_| Error::corrupt("sealed bytes fail authentication"))
 }
 
 fn chunk_nonce(name: &ChunkName) -> [u8; NONCE_LEN] {
@@ -94,7 +93,7 @@ fn chunk_aad(header: &[u8; HEADER_LEN], name: &ChunkName) -> [u8; HEADER_LEN + 3
 
 /// Seals a chunk. `buf` holds [`HEADER_LEN`] bytes of room, then the plaintext; incompressible content is sealed in
 /// place, so no second buffer is needed for it.
-pub(crate) fn seal_chunk(cipher: &Aes256GcmSiv, name: &ChunkName, mut buf: Buf, budget: &Budget) -> Buf {
+pub(crate) fn seal_chunk(cipher: &Cipher, name: &ChunkName, mut buf: Buf, budget: &Budget) -> Buf {
     let plain_len = buf.len() - HEADER_LEN;
     let mut codec = CODEC_PLAIN;
     let limit = compress::worthwhile(plain_len);
@@ -119,7 +118,7 @@ pub(crate) fn seal_chunk(cipher: &Aes256GcmSiv, name: &ChunkName, mut buf: Buf, 
 /// The plaintext is the returned range of the returned buffer. `plain_len` is what the reference promises; other
 /// lengths are damage. Decompression never writes more than that.
 pub(crate) fn open_chunk(
-    cipher: &Aes256GcmSiv,
+    cipher: &Cipher,
     name: &ChunkName,
     plain_len: u32,
     mut buf: Buf,
@@ -132,9 +131,8 @@ pub(crate) fn open_chunk(
     let mut head = [0; HEADER_LEN];
     head.copy_from_slice(&buf[..HEADER_LEN]);
     let aad = chunk_aad(&head, name);
-    let (text, tag) = buf[HEADER_LEN..].split_last_chunk_mut::<TAG_LEN>().ok_or_else(cut_short)?;
-    decrypt(cipher, &chunk_nonce(name), &aad, text, tag)?;
-    let text_end = HEADER_LEN + text.len();
+    let text_end = buf.len().checked_sub(TAG_LEN).ok_or_else(cut_short)?;
+    decrypt(cipher, &chunk_nonce(name), &aad, &mut buf[HEADER_LEN..])?;
     if codec == CODEC_PLAIN {
         return Ok((buf, HEADER_LEN..text_end));
     }
@@ -150,7 +148,7 @@ fn cut_short() -> Error {
 
 /// Seals a small value. `nonce_key` keys the hash that the nonce is taken from.
 pub(crate) fn seal_small(
-    cipher: &Aes256GcmSiv,
+    cipher: &Cipher,
     nonce_key: &[u8; 32],
     context: &[u8],
     plain: &[u8],
@@ -183,14 +181,14 @@ pub(crate) fn seal_small(
 }
 
 /// Opens what [`seal_small`] made under the same context.
-pub(crate) fn open_small(cipher: &Aes256GcmSiv, context: &[u8], sealed: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn open_small(cipher: &Cipher, context: &[u8], sealed: &[u8]) -> Result<Vec<u8>> {
     let (codec, plain_len) = parse_header(sealed, SMALL_OVERHEAD)?;
     let (head, rest) = sealed.split_at(HEADER_LEN);
     let (nonce, rest) = rest.split_first_chunk::<NONCE_LEN>().ok_or_else(cut_short)?;
-    let (text, tag) = rest.split_last_chunk::<TAG_LEN>().ok_or_else(cut_short)?;
     let aad = [head, context].concat();
-    let mut text = text.to_vec();
-    decrypt(cipher, nonce, &aad, &mut text, tag)?;
+    let mut text = rest.to_vec();
+    decrypt(cipher, nonce, &aad, &mut text)?;
+    text.truncate(rest.len() - TAG_LEN);
     if codec == CODEC_PLAIN {
         return Ok(text);
     }

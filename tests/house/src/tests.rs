@@ -24,7 +24,7 @@ const HOMES: [(&str, &[&str]); 15] = [
     ("object_store", &["allod-blobs"]),
     ("fastcdc", &["allod-blobs"]),
     ("zstd", &["allod-blobs"]),
-    ("aes-gcm-siv", &["allod-blobs"]),
+    ("aws-lc-rs", &["allod-blobs"]),
     ("argon2", &["allod-blobs", "allod-core"]),
     ("quick-xml", &["allod-dav"]),
     ("hyper", &["allod-kit"]),

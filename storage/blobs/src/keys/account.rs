@@ -2,11 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use aes_gcm_siv::Aes256GcmSiv;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::fill_random;
-use crate::{CHUNK_BYTES_MAX, ChunkName, Digest, Result, envelope};
+use crate::{CHUNK_BYTES_MAX, ChunkName, Digest, Result, envelope, envelope::Cipher};
 
 const NAME_CONTEXT: &str = "allod-blobs 2026 account chunk name v1";
 const DIGEST_CONTEXT: &str = "allod-blobs 2026 account content digest v1";
@@ -24,8 +23,8 @@ struct Inner {
     name_key: [u8; 32],
     digest_key: [u8; 32],
     nonce_key: [u8; 32],
-    chunk_cipher: Aes256GcmSiv,
-    inline_cipher: Aes256GcmSiv,
+    chunk_cipher: Cipher,
+    inline_cipher: Cipher,
     cut_seed: u64,
 }
 
@@ -106,7 +105,7 @@ impl AccountKey {
         envelope::open_small(&self.0.inline_cipher, context, sealed)
     }
 
-    pub(crate) fn chunk_cipher(&self) -> &Aes256GcmSiv {
+    pub(crate) fn chunk_cipher(&self) -> &Cipher {
         &self.0.chunk_cipher
     }
 

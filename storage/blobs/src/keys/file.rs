@@ -69,7 +69,7 @@ impl Sealing {
         within.then_some(sealing)
     }
 
-    fn cipher(&self, passphrase: &str) -> Result<aes_gcm_siv::Aes256GcmSiv> {
+    fn cipher(&self, passphrase: &str) -> Result<crate::envelope::Cipher> {
         let wrong = |e: argon2::Error| {
             Error::corrupt("the master key file's argon2id parameters are wrong").caused_by(e.to_string())
         };

@@ -113,7 +113,7 @@ impl MasterKey {
         Zeroizing::new(blake3::derive_key(context, self.0.as_ref()))
     }
 
-    fn cipher(&self, context: &str) -> aes_gcm_siv::Aes256GcmSiv {
+    fn cipher(&self, context: &str) -> crate::envelope::Cipher {
         envelope::cipher(&self.subkey(context))
     }
 }
