@@ -1,15 +1,13 @@
 //! Listing a bucket in true byte order of its keys, as one flat space.
 
-use allod_meta::View;
-use allod_model::{Detail, EntryKey, Error, ErrorKind, Kind, Name, NodeId, Path, Result, Rights};
+use allod_model::{EntryKey, Name, Path, Result, Rights};
 
-use crate::access::Sight;
 use crate::core::blocking;
-use crate::fault::{Fault, Res, todo_yet};
+use crate::fault::{Res, todo_yet};
 use crate::node::Node;
 use crate::object::*;
-use crate::reading::Records;
-use crate::record::{Entry, What, hex};
+use crate::objects::object_facts;
+use crate::record::Entry;
 use crate::resolve::node;
 use crate::roll::page;
 use crate::session::Session;
@@ -21,7 +19,7 @@ impl Session {
     /// [`allod_model::RAW_KEY_BYTES_MAX`], which other windows can make, are left out.
     ///
     /// # Errors
-    /// `NotFound` without the bucket.
+    /// `NotFound` with `NoBucket`.
     pub async fn scan(&self, bucket: &Name, request: ScanRequest) -> Result<Scan<Node>> {
         let (me, bucket) = (self.clone(), bucket.clone());
         blocking(move || me.scan_now(&bucket, &request)).await
@@ -29,27 +27,11 @@ impl Session {
 
     fn scan_now(&self, bucket: &Name, request: &ScanRequest) -> Res<Scan<Node>> {
         let view = self.view()?;
-        let (root, path) = self.bucket_folder(&view, bucket)?;
-        let mut walk = Walk::new(&view, self.keys(), self.scope(), root, path);
-        page(&mut walk, request, |key, (entry, rights)| Ok(Some(object_node(key, &entry, rights))))
-    }
-
-    /// The folder that is the bucket `name`: its id and path.
-    ///
-    /// # Errors
-    /// `NotFound` with `NoBucket`, also for what the session must not know of.
-    pub(crate) fn bucket_folder(&self, view: &View, name: &Name) -> Res<(NodeId, Path)> {
-        let none = || Fault(Error::new(ErrorKind::NotFound, "no such bucket").with(Detail::NoBucket));
-        let path = Path::from_names(vec![name.clone()]);
-        if self.scope().sight(&path) == Sight::Hidden {
-            return Err(none());
-        }
-        let key = EntryKey::folder(name);
-        let entry: Entry = view.record(&self.keys().entry(NodeId::ROOT, &key))?.ok_or_else(none)?;
-        match entry.what {
-            What::Folder { kind: Kind::Plain, .. } => Ok((entry.node, path)),
-            _ => Err(none()),
-        }
+        let root = self.bucket_entry(&view, bucket)?;
+        let versioned = self.is_versioned(&view, &root)?;
+        let path = Path::root().join(bucket.clone());
+        let mut walk = Walk::new(&view, self.keys(), self.scope(), root.node, path);
+        page(&mut walk, request, |key, (entry, rights)| Ok(Some(object_node(key, &entry, rights, versioned))))
     }
 
     /// As [`Session::scan`], with every version and delete marker: keys in byte order, newest version first.
@@ -69,21 +51,10 @@ impl Session {
 }
 
 /// A file as a scan shows it; `key` ends with its name.
-fn object_node(key: &[u8], entry: &Entry, rights: Rights) -> Node {
+fn object_node(key: &[u8], entry: &Entry, rights: Rights, versioned: bool) -> Node {
     let name = key.rsplit(|byte| *byte == b'/').next().unwrap_or(key);
     let mut node = node(&EntryKey::from_bytes(name), entry, None, Vec::new());
     node.rights = Some(rights);
-    node.object = object_facts(entry).map(Box::new);
+    node.object = entry.file().map(|file| Box::new(object_facts(file, versioned)));
     node
-}
-
-/// What a listing shows of an object; `None` for a folder.
-fn object_facts(entry: &Entry) -> Option<ObjectFacts> {
-    let file = entry.file()?;
-    let etag = match &file.md5 {
-        Some(md5) => hex(md5),
-        None => format!("{}-1", hex(&file.digest)),
-    };
-    let object = Object::default();
-    Some(ObjectFacts { etag, version: VersionId::Null, versioned: false, object })
 }

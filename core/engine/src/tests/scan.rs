@@ -249,7 +249,8 @@ async fn a_page_of_a_large_bucket_reads_a_page() {
         }
     }
     let view = session.view().unwrap();
-    let (root, at) = session.bucket_folder(&view, &name(BUCKET)).unwrap();
+    let root = session.bucket_entry(&view, &name(BUCKET)).unwrap().node;
+    let at = path(BUCKET);
     let cost = |prefix: &[u8], delimiter: &[u8], after: &[u8], limit| {
         let mut walk = crate::walk::Walk::new(&view, session.keys(), session.scope(), root, at.clone());
         let request = request(prefix, delimiter, after, limit);
@@ -282,7 +283,8 @@ async fn a_page_of_hidden_names_ends_and_goes_on() {
     }
     let narrow = bench.session(&["/bucket/005/007:r", "/bucket/009/003:r", "/bucket/011:r"]).await;
     let view = narrow.view().unwrap();
-    let (root, at) = narrow.bucket_folder(&view, &name(BUCKET)).unwrap();
+    let root = narrow.bucket_entry(&view, &name(BUCKET)).unwrap().node;
+    let at = path(BUCKET);
     for delimiter in [&b""[..], b"/", b"/0", b"0"] {
         let (mut items, mut after, mut pages) = (Vec::new(), Vec::new(), 0);
         loop {
