@@ -17,6 +17,9 @@ use crate::resolve::{folder_row, node, spot};
 use crate::session::Session;
 use crate::versions::{Found, Superseding, entry_of, find_version, held};
 
+/// Deletes that are done in a moment.
+const FEW_DELETES: usize = 16;
+
 impl Session {
     /// As [`Session::put`], for an object: replaces what the key shows while a bucket that keeps versions keeps the old
     /// one, also when it is held. The bucket (the first name of `path`) must be there; folders below it are made.
@@ -144,13 +147,12 @@ impl Session {
             return Err(Error::too_large("objects of one delete", SCAN_ITEMS_MAX as u64));
         }
         let about = requests.first().map_or_else(Path::root, |request| request.path.clone());
-        let outcomes = self
-            .commit(&about, move |me, commit| {
-                commit.superseding = Superseding::AsVersion;
-                requests.iter().map(|request| me.delete_in(commit, request, bypass)).collect()
-            })
-            .await?;
-        Ok(outcomes)
+        let few = requests.len() <= FEW_DELETES;
+        let body = move |me: &Session, commit: &mut Commit| -> Res<Vec<Result<Deleted>>> {
+            commit.superseding = Superseding::AsVersion;
+            requests.iter().map(|request| me.delete_in(commit, request, bypass)).collect()
+        };
+        if few { self.commit(&about, body).await } else { self.commit_many(&about, body).await }
     }
 
     /// One delete of several: a refusal is its own outcome, and comes before anything is written.

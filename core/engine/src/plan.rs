@@ -85,7 +85,7 @@ impl Session {
             }
             let copies: Vec<(NodeId, Entry)> =
                 staged.iter().map(|(node, copy)| (*node, copy.root())).collect();
-            let done = self.commit(about, move |me, commit| me.put_back(commit, &steps, &copies)).await;
+            let done = self.commit_many(about, move |me, commit| me.put_back(commit, &steps, &copies)).await;
             for (_, copy) in staged {
                 copy.settle(done.is_ok());
             }

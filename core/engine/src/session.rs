@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use allod_meta::View;
+use allod_meta::{Txn, View};
 use allod_model::{CredentialId, Error, ErrorKind, Path, Result};
 
 use crate::access::Scope;
@@ -116,25 +116,38 @@ impl Session {
     }
 
     /// Runs `body` as one commit in the account's history; returns once it is durable. `about` is named in the
-    /// audit log when it is refused.
+    /// audit log when it is refused. For changes of a few entries; see [`Session::commit_many`].
     pub(crate) async fn commit<T: Send + 'static>(
         &self,
         about: &Path,
-        mut body: impl FnMut(&Session, &mut Commit) -> Res<T> + Send + 'static,
+        body: impl FnMut(&Session, &mut Commit) -> Res<T> + Send + 'static,
     ) -> Result<T> {
-        let me = self.clone();
-        let outcome = self
-            .0
-            .core
-            .transact(self.0.account.shard(), move |txn| {
-                me.check_alive()?;
-                let mut commit = Commit::begin(txn, &me.0.account, me.0.core.0.env.now())?;
-                let value = body(&me, &mut commit)?;
-                commit.finish(&me.0.actor)?;
-                Ok(value)
-            })
-            .await;
+        let outcome = self.0.core.transact_briefly(self.0.account.shard(), self.as_commit(body)).await;
         outcome.map_err(|error| self.noted(about, error))
+    }
+
+    /// As [`Session::commit`], for changes of many entries, which keep a thread for milliseconds.
+    pub(crate) async fn commit_many<T: Send + 'static>(
+        &self,
+        about: &Path,
+        body: impl FnMut(&Session, &mut Commit) -> Res<T> + Send + 'static,
+    ) -> Result<T> {
+        let outcome = self.0.core.transact(self.0.account.shard(), self.as_commit(body)).await;
+        outcome.map_err(|error| self.noted(about, error))
+    }
+
+    fn as_commit<T>(
+        &self,
+        mut body: impl FnMut(&Session, &mut Commit) -> Res<T> + Send + 'static,
+    ) -> impl FnMut(&mut Txn<'_>) -> Res<T> + Send + 'static {
+        let me = self.clone();
+        move |txn| {
+            me.check_alive()?;
+            let mut commit = Commit::begin(txn, &me.0.account, me.0.core.0.env.now())?;
+            let value = body(&me, &mut commit)?;
+            commit.finish(&me.0.actor)?;
+            Ok(value)
+        }
     }
 
     /// Writes a refusal into the audit log and passes the error on.

@@ -107,6 +107,11 @@ impl Queue {
         Ok(Pushed::Queued(generation, ticket))
     }
 
+    /// Whether so much is queued that writers may soon have to wait.
+    pub(crate) fn is_filling(&self) -> bool {
+        self.state.lock().bytes > QUEUE_BYTES_MAX / 2
+    }
+
     /// Waits for something to commit and takes as much as one group may have, in order. `None`
     /// when the queue is closed and empty.
     ///

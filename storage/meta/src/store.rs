@@ -121,6 +121,13 @@ impl Store {
         Ok((outcome?, durable))
     }
 
+    /// Whether a transaction of `shard` would have to wait now: for another writer of the shard, or for room in the
+    /// queue. A hint, true only for this moment: who must not block can go where blocking is allowed.
+    pub fn would_wait(&self, shard: u64) -> bool {
+        let shared = &self.handle.shared;
+        shared.queue.is_filling() || shared.shard(shard).pipeline.is_locked()
+    }
+
     /// As [`Store::submit`], and waits until the outcome is durable, also when it is the body's
     /// error: what the caller hears has happened. Blocks; not for asynchronous code.
     ///
