@@ -4,6 +4,8 @@
 //! repaired silently; `rebuild` rewrites only what is derived (roll-ups, counts of references, change index), and only
 //! where nothing changed meanwhile.
 
+mod joined;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -199,6 +201,11 @@ impl Core {
             }
             return Ok(());
         }
+        if matches!(content.body, Body::Joined { .. }) {
+            let found = joined::judge(view, account, id, content).unwrap_or_else(|f| Some(f.0.to_string()));
+            found.into_iter().for_each(|what| report.problem(format!("{name}: content {id}: {what}")));
+            return Ok(());
+        }
         let (mut n, mut size) = (0, 0);
         loop {
             let parts = match page(view, account, id, &content.body, n) {
@@ -327,10 +334,11 @@ impl<'a> Walk<'a> {
     /// All parts. One that meets a damaged record is cut short; then nothing is mended, since what was counted is
     /// not whole.
     fn run(&mut self) -> Res<()> {
-        let parts: [(&str, Part<'a>); 6] = [
+        let parts: [(&str, Part<'a>); 7] = [
             ("entries", Self::entries),
             ("history", Self::versions),
             ("versions", Self::kept),
+            ("parts", Self::parts),
             ("folders", Self::roll_ups),
             ("references", Self::references),
             ("chunks", Self::chunk_counts),

@@ -20,7 +20,7 @@ use crate::fault::{Fault, Res};
 use crate::keys::{Keys, Table, global, number_at};
 use crate::log::commit_from;
 use crate::reading::Records;
-use crate::record::{Chunk, CommitRecord, Content, Entry, decode, encode};
+use crate::record::{Chunk, CommitRecord, Content, Entry, StoredPart, decode, encode};
 use crate::subtree::{let_go, purge_step};
 
 /// Time between rounds, in seconds.
@@ -85,6 +85,7 @@ impl Core {
             let account = self.account(record.id)?;
             self.retire_history(&account).await?;
             self.undo_abandoned(&account).await?;
+            self.abort_abandoned(&account).await?;
             self.purge_detached(&account).await?;
             let done = self.drop_contents(&account).await?;
             total.contents += done.contents;
@@ -102,7 +103,7 @@ impl Core {
     }
 
     /// Runs one bounded step of background work as a transaction without a log entry.
-    async fn step<T: Send + 'static>(
+    pub(crate) async fn step<T: Send + 'static>(
         &self,
         account: &Arc<AccountHandle>,
         mut body: impl FnMut(&mut Commit) -> Res<T> + Send + 'static,
@@ -159,6 +160,7 @@ impl Core {
             let id = ContentId(id);
             if !self.0.pins.is_uploading(account.id(), id) {
                 self.drop_pages(account, id).await?;
+                self.drop_joined(account, id).await?;
                 self.step(account, move |c| Ok(c.txn.delete(&c.keys.pending(id))?)).await?;
             }
         }
@@ -214,6 +216,7 @@ impl Core {
             return Ok(None);
         }
         let chunks = self.drop_pages(account, id).await?;
+        self.drop_joined(account, id).await?;
         self.step(account, move |c| Ok(c.txn.delete(&c.keys.pending(id))?)).await?;
         Ok(Some(chunks))
     }
@@ -229,6 +232,21 @@ impl Core {
             let Some((row, value)) = rows.into_iter().next() else { return Ok(chunks) };
             let parts: Vec<crate::record::ChunkPart> = decode(&value)?;
             chunks += self.drop_page(account, row, parts).await?;
+        }
+    }
+
+    /// Releases the parts of a joined content, page by page as [`Core::drop_pages`] does.
+    async fn drop_joined(&self, account: &Arc<AccountHandle>, id: ContentId) -> Result<()> {
+        let prefix = account.keys().joined_pages(id);
+        loop {
+            let rows = self.view()?.scan_prefix(&prefix, None, 1).map_err(Fault::from)?;
+            let Some((row, value)) = rows.into_iter().next() else { return Ok(()) };
+            let parts: Vec<StoredPart> = decode(&value)?;
+            self.step(account, move |commit| {
+                commit.txn.delete(&row)?;
+                parts.iter().try_for_each(|part| commit.release(part.content))
+            })
+            .await?;
         }
     }
 

@@ -162,16 +162,19 @@ pub fn page(
                 .ok_or_else(|| missing("a page of a chunk list"))?;
             Ok(Some(decode(&row)?))
         }
-        Body::Paged(_) => Ok(None),
+        Body::Paged(_) | Body::Joined { .. } => Ok(None),
     }
 }
 
+/// Bytes of a content, in order.
+pub type Pieces = std::pin::Pin<Box<dyn futures_util::Stream<Item = allod_blobs::Result<Bytes>> + Send>>;
+
 /// An open content: it stays readable while this lives.
 pub struct Reader {
-    core: Core,
-    account: Arc<AccountHandle>,
-    id: ContentId,
-    content: Content,
+    pub core: Core,
+    pub account: Arc<AccountHandle>,
+    pub id: ContentId,
+    pub content: Content,
     moment: u64,
 }
 
@@ -221,12 +224,12 @@ impl Reader {
     }
 
     /// A stream over a part of the content.
-    pub fn stream(
-        self: Arc<Self>,
-        range: std::ops::Range<u64>,
-    ) -> impl futures_util::Stream<Item = allod_blobs::Result<Bytes>> + Send + 'static {
+    pub fn stream(self: Arc<Self>, range: std::ops::Range<u64>) -> Pieces {
+        if matches!(self.content.body, Body::Joined { .. }) {
+            return crate::joined::read(self, range);
+        }
         let (blobs, account, size) = (self.core.0.blobs.clone(), self.account.clone(), self.content.size);
-        blobs.reader(account.id().0, account.key().clone(), self, size, range)
+        Box::pin(blobs.reader(account.id().0, account.key().clone(), self, size, range))
     }
 
     /// The page that holds `offset`, and where it begins.
@@ -277,7 +280,7 @@ impl ChunkSource for Reader {
     }
 }
 
-fn into_blob_error(fault: Fault) -> allod_blobs::Error {
+pub fn into_blob_error(fault: Fault) -> allod_blobs::Error {
     let kind = match fault.0.kind {
         ErrorKind::Corrupt => allod_blobs::ErrorKind::Corrupt,
         ErrorKind::OverQuota => allod_blobs::ErrorKind::NoSpace,

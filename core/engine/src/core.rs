@@ -32,6 +32,8 @@ pub struct Options {
     pub retention_secs: u64,
     /// How long deletions are remembered for sync tokens, in seconds. Default 90 days; at least the retention.
     pub tombstone_secs: u64,
+    /// A day as rules of what is removed by itself count it, in seconds. Default 86,400; shorter only for tests.
+    pub lifecycle_day_secs: u64,
     /// The local folder whose free space bounds what can be written; `None` when the disk is not ours to watch.
     pub disk: Option<PathBuf>,
     /// Free bytes to leave on that disk. Default 64 MiB.
@@ -47,6 +49,7 @@ impl Options {
             blobs,
             retention_secs: 30 * 86_400,
             tombstone_secs: 90 * 86_400,
+            lifecycle_day_secs: 86_400,
             disk: None,
             disk_reserve_bytes: 64 << 20,
             env: Env::system(),
@@ -71,6 +74,7 @@ pub(crate) struct Shared {
     pub pins: Pins,
     pub retention_secs: u64,
     pub tombstone_secs: u64,
+    pub lifecycle_day_secs: u64,
     pub disk: Option<PathBuf>,
     pub disk_reserve_bytes: u64,
     pub stopping: CancellationToken,
@@ -101,6 +105,7 @@ impl Core {
             pins: Pins::default(),
             retention_secs: options.retention_secs,
             tombstone_secs: options.tombstone_secs.max(options.retention_secs),
+            lifecycle_day_secs: options.lifecycle_day_secs.max(1),
             disk: options.disk,
             disk_reserve_bytes: options.disk_reserve_bytes,
             stopping: CancellationToken::new(),

@@ -20,6 +20,10 @@
 //! | `I` | folder, UID | key of the member that has this UID |
 //! | `Y` | folder, escaped entry key, inverted order | [`crate::record::Kept`]: versions behind the current one, newest first |
 //! | `B` | bucket's folder | [`crate::BucketSettings`] |
+//! | `U` | bucket's folder, escaped key, upload | [`crate::record::MultipartUpload`]; the table's bare prefix: how many |
+//! | `A` | upload, part | [`crate::record::StoredPart`] of an upload under way |
+//! | `Z` | upload | [`crate::record::CompletedUpload`], for a day |
+//! | `J` | content, page | page of a joined content's list of [`crate::record::StoredPart`]s |
 //! | `P` | folder | a subtree out of the tree, to be taken apart |
 
 use allod_model::{AccountId, ContentId, EntryKey, NodeId, Seq};
@@ -50,6 +54,10 @@ pub enum Table {
     Uid = b'I',
     Kept = b'Y',
     Bucket = b'B',
+    Upload = b'U',
+    UploadPart = b'A',
+    Completed = b'Z',
+    Joined = b'J',
 }
 
 /// Builds keys of one account.
@@ -160,6 +168,44 @@ impl Keys {
 
     pub fn bucket(self, folder: NodeId) -> Vec<u8> {
         self.numbered(Table::Bucket, folder.0)
+    }
+
+    /// How many uploads are under way in the account.
+    pub fn upload_count(self) -> Vec<u8> {
+        self.table(Table::Upload)
+    }
+
+    pub fn uploads_in(self, bucket: NodeId) -> Vec<u8> {
+        self.numbered(Table::Upload, bucket.0)
+    }
+
+    pub fn uploads_of(self, bucket: NodeId, key: &[u8]) -> Vec<u8> {
+        escape(self.uploads_in(bucket), key)
+    }
+
+    /// Uploads are numbered in the order in which they were begun.
+    pub fn upload(self, bucket: NodeId, key: &[u8], number: u64) -> Vec<u8> {
+        with(self.uploads_of(bucket, key), &number.to_be_bytes())
+    }
+
+    pub fn upload_parts(self, upload: u64) -> Vec<u8> {
+        self.numbered(Table::UploadPart, upload)
+    }
+
+    pub fn upload_part(self, upload: u64, part: u32) -> Vec<u8> {
+        with(self.upload_parts(upload), &part.to_be_bytes())
+    }
+
+    pub fn completed(self, upload: u64) -> Vec<u8> {
+        self.numbered(Table::Completed, upload)
+    }
+
+    pub fn joined_pages(self, content: ContentId) -> Vec<u8> {
+        self.numbered(Table::Joined, content.0)
+    }
+
+    pub fn joined(self, content: ContentId, page: u32) -> Vec<u8> {
+        with(self.joined_pages(content), &page.to_be_bytes())
     }
 
     pub fn log_of(self, seq: Seq) -> Vec<u8> {

@@ -16,6 +16,8 @@ pub const HEADERS_BYTES_MAX: usize = 8 * 1024;
 pub const OBJECT_TAGS_MAX: usize = 10;
 /// Parts of an upload at most; they are numbered from 1.
 pub const PARTS_MAX: u32 = 10_000;
+/// Uploads in parts under way in one account at most.
+pub const UPLOADS_MAX: u64 = 10_000;
 /// The smallest part but the last, in bytes.
 pub const PART_BYTES_MIN: u64 = 5 << 20;
 /// The largest part, in bytes.

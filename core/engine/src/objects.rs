@@ -467,7 +467,7 @@ fn is_of_one(kind: ErrorKind) -> bool {
 }
 
 /// A condition on a copy's source is an ordinary condition, not one of a read.
-fn as_source(mut error: Error) -> Error {
+pub fn as_source(mut error: Error) -> Error {
     if error.detail == Detail::NotModified {
         error.detail = Detail::None;
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use allod_blobs::{Finished, Writer};
-use allod_model::{EntryKey, Error, ErrorKind, Kind, NodeId, Path, Precondition, Result, Rights};
+use allod_model::{ContentId, EntryKey, Error, ErrorKind, Kind, NodeId, Path, Precondition, Result, Rights};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 
@@ -29,18 +29,26 @@ const MEDIA_TYPE_BYTES_MAX: usize = 255;
 const ROOM_CHECK_BYTES: u64 = 64 << 20;
 
 /// What a file is to be written into, as it was before its content was read.
-struct Target {
-    kind: Kind,
+pub struct Target {
+    pub kind: Kind,
     /// The limit of a kind whose rules must see the content whole, in bytes.
-    whole_max: Option<u64>,
+    pub whole_max: Option<u64>,
     /// Bytes of all other files of the account.
     others: u64,
 }
 
 /// By which kind's rules a content was judged, and what they found.
-struct Judged {
-    kind: Kind,
-    facts: Facts,
+pub struct Judged {
+    pub kind: Kind,
+    pub facts: Facts,
+}
+
+/// A content whose rows a commit has written; it comes with one reference.
+pub struct Ready {
+    pub content: ContentId,
+    pub size: u64,
+    pub digest: [u8; 32],
+    pub md5: Option<[u8; 16]>,
 }
 
 impl Session {
@@ -116,7 +124,12 @@ impl Session {
     }
 
     /// Everything that can be refused without the content.
-    fn check_before_reading(&self, path: &Path, options: &PutOptions, pre: &Precondition) -> Res<Target> {
+    pub(crate) fn check_before_reading(
+        &self,
+        path: &Path,
+        options: &PutOptions,
+        pre: &Precondition,
+    ) -> Res<Target> {
         let view = self.view()?;
         self.scope().check_write(path, Rights::Append)?;
         if path.is_root() {
@@ -157,7 +170,7 @@ impl Session {
     }
 
     /// Refuses bytes beyond the quota, the disk or the largest file.
-    fn check_room(&self, size: u64, used_by_others: u64) -> Res<()> {
+    pub(crate) fn check_room(&self, size: u64, used_by_others: u64) -> Res<()> {
         if size > FILE_BYTES_MAX {
             return Err(Error::too_large("bytes of a file", FILE_BYTES_MAX).into());
         }
@@ -172,7 +185,7 @@ impl Session {
     }
 
     /// Streams a body into chunks.
-    async fn receive<S>(
+    pub(crate) async fn receive<S>(
         &self,
         mut writer: Writer,
         options: &PutOptions,
@@ -242,6 +255,23 @@ impl Session {
         finished: &Finished,
         judged: &Judged,
     ) -> Res<Written> {
+        self.place(commit, path, options, pre, judged, |commit| {
+            let content = upload.record(commit, finished.size, finished.digest.0, &finished.stored)?;
+            Ok(Ready { content, size: finished.size, digest: finished.digest.0, md5: finished.md5 })
+        })
+    }
+
+    /// Puts a content in its place: judges everything again as it is now, has `content` write the content's rows, and
+    /// writes the entry.
+    pub(crate) fn place(
+        &self,
+        commit: &mut Commit,
+        path: &Path,
+        options: &PutOptions,
+        pre: &Precondition,
+        judged: &Judged,
+        content: impl FnOnce(&mut Commit) -> Res<Ready>,
+    ) -> Res<Written> {
         if options.make_parents {
             self.make_parents(commit, path, options.raw)?;
         }
@@ -255,13 +285,13 @@ impl Session {
             return fail(ErrorKind::Busy, "the folder changed its kind meanwhile; try again");
         }
         let facts = &judged.facts;
-        let content = upload.record(commit, finished.size, finished.digest.0, &finished.stored)?;
+        let ready = content(commit)?;
         let file = File {
-            content,
-            size: finished.size,
-            digest: short_digest(&finished.digest.0),
+            content: ready.content,
+            size: ready.size,
+            digest: short_digest(&ready.digest),
             media_type: clean_media_type(options.media_type.as_deref()).or_else(|| facts.media_type.clone()),
-            md5: finished.md5,
+            md5: ready.md5,
             uid: facts.uid.clone(),
             object: Some(Box::new(options.object.clone())).filter(|object| **object != Object::default()),
         };

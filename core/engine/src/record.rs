@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use allod_blobs::Placement;
 
-use crate::object::{DefaultRetention, Object, Versioning};
+use crate::object::{Checksum, ChecksumKind, DefaultRetention, Object, Versioning};
 
 /// The shape that this code writes.
 const SHAPE: u8 = 2;
@@ -290,6 +290,46 @@ pub enum Body {
     Few(Vec<ChunkPart>),
     /// In many chunks: so many pages in the table `G`.
     Paged(u32),
+    /// In other contents, one after the other: so many parts, in pages of the table `J`; where each page ends, in
+    /// bytes of the whole. The list holds one reference to each of them; none is itself joined.
+    Joined { parts: u32, ends: Vec<u64> },
+}
+
+/// A part of an upload under way, or of a joined content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredPart {
+    pub content: ContentId,
+    pub size: u64,
+    pub digest: [u8; 32],
+    pub md5: [u8; 16],
+    pub checksum: Option<Checksum>,
+    pub modified: Timestamp,
+}
+
+/// An upload in parts that is under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MultipartUpload {
+    /// The second half of its id.
+    pub secret: [u8; 8],
+    pub begun: Timestamp,
+    /// The checksum of each part, and whether the object's is made of theirs.
+    pub checksum: Option<(ChecksumKind, bool)>,
+    pub media_type: Option<String>,
+    pub modified: Option<Timestamp>,
+    pub object: Object,
+}
+
+/// An upload that was completed, so that the client that did not hear of it can ask again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompletedUpload {
+    pub secret: [u8; 8],
+    pub bucket: NodeId,
+    pub time: Timestamp,
+    /// Hash of the parts that the client chose.
+    pub choice: [u8; 32],
+    /// The content that it made.
+    pub content: ContentId,
+    pub created: bool,
 }
 
 /// One chunk in a content: its name and its length in plain bytes.

@@ -18,6 +18,7 @@ mod refusals;
 mod scan;
 mod storage;
 mod tree;
+mod upload;
 mod versions;
 
 /// A store in memory with one account, and its clock.
