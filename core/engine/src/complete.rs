@@ -79,7 +79,7 @@ impl Session {
         };
         let judged = self.judge_joined(&wanted.path, &joining).await?;
         let about = wanted.path.clone();
-        self.commit(&about, move |me, commit| me.complete_in(commit, &wanted, &joining, &judged)).await
+        self.commit_many(&about, move |me, commit| me.complete_in(commit, &wanted, &joining, &judged)).await
     }
 
     /// Everything that can be found out before the commit; `Err` with the answer when it was completed before.

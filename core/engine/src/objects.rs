@@ -3,7 +3,7 @@
 use allod_meta::Lookup;
 use allod_model::{Detail, EntryKey, Error, ErrorKind, Kind, NodeId, Path, Precondition, Result, Rights};
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
 
 use crate::commit::Commit;
 use crate::content::Reader;
@@ -349,8 +349,19 @@ impl Session {
     }
 
     async fn compute_checksum(&self, entry: &Entry, kind: ChecksumKind) -> Result<Checksum> {
-        let _ = (entry, kind);
-        crate::fault::todo_yet()
+        let file = entry.file().ok_or_else(Error::not_found)?;
+        let reader = Reader::open(self.core(), self.handle(), &self.view()?, file.content)?;
+        let mut hasher = crate::checksum::Hasher::new(kind);
+        if let Some(plain) = reader.inline() {
+            hasher.update(&plain?);
+            return Ok(hasher.finish());
+        }
+        let mut pieces = std::pin::pin!(reader.stream(0..file.size));
+        while let Some(piece) = pieces.next().await {
+            hasher.update(&piece.map_err(Fault::from)?);
+            self.check_alive().map_err(Error::from)?;
+        }
+        Ok(hasher.finish())
     }
 
     fn copy_object_in(
