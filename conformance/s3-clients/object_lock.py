@@ -62,7 +62,7 @@ def retention(aim, client, mode):
     if mode == "GOVERNANCE":
         client.put_object_retention(**there, VersionId=version, Retention=shorter, BypassGovernanceRetention=True)
         client.delete_object(**there, VersionId=version, BypassGovernanceRetention=True)
-        refused(client.get_object, "NoSuchVersion", **there, VersionId=version)
+        refused(client.get_object, "NoSuchVersion", "NoSuchKey", **there, VersionId=version)
     else:
         refused(client.put_object_retention, "AccessDenied", **there, VersionId=version, Retention=shorter, BypassGovernanceRetention=True)
         refused(client.delete_object, "AccessDenied", **there, VersionId=version, BypassGovernanceRetention=True)

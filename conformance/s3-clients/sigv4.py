@@ -7,6 +7,7 @@ import datetime
 import hashlib
 import hmac
 import http.client
+import select
 import socket
 import zlib
 from urllib.parse import quote, urlsplit
@@ -112,6 +113,8 @@ class Raw:
         return self.send("PUT", path, (), fields, body, framed=over_chunked)
 
     def send(self, method, path, query, fields, body, framed=False):
+        if self.connection is not None and select.select([self.connection.sock], [], [], 0)[0]:
+            self.close()  # the server has closed it since
         if self.connection is None:
             self.connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
             self.connection.connect()

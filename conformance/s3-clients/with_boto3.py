@@ -78,8 +78,7 @@ def buckets(aim, client):
 def round_trip(client, bucket):
     data = secrets.token_bytes(3 * MIB + 17)
     put = client.put_object(Bucket=bucket, Key="round", Body=data, ContentType="text/x; charset=utf-8", CacheControl="no-store",
-                            ContentDisposition='attachment; filename="ä.txt"'.encode().decode("latin-1"),
-                            ContentLanguage="de", Metadata={"mixed-case": "Value", "empty": "", "spaced": "a  b"},
+                            ContentDisposition='attachment; filename="a b.txt"', ContentLanguage="de", Metadata={"mixed-case": "Value", "empty": "", "spaced": "a  b"},
                             Expires=datetime.datetime(2030, 1, 2, 3, 4, 5))
     assert put["ETag"] == f'"{hashlib.md5(data).hexdigest()}"', put["ETag"]
     got = client.get_object(Bucket=bucket, Key="round")
@@ -357,7 +356,7 @@ def versioning(aim, client):
     client.put_object(**there, Body=b"null again")
     assert body_of(client.get_object(**there, VersionId="null")) == b"null again"
     assert body_of(client.get_object(**there, VersionId=first)) == b"one"
-    refused(client.get_object, "NoSuchVersion", "InvalidArgument", **there, VersionId=uuid.uuid4().hex)
+    refused(client.get_object, "NoSuchVersion", "NoSuchKey", "InvalidArgument", **there, VersionId=uuid.uuid4().hex)
 
 
 def presigned(client, bucket):
@@ -374,7 +373,7 @@ def presigned(client, bucket):
     with urllib.request.urlopen(urllib.request.Request(url, headers={"Range": "bytes=1-3"})) as answer:
         assert answer.status == 206 and answer.read() == data[1:4]
     assert status_of(urllib.request.Request(url, method="DELETE")) == 403
-    assert status_of(urllib.request.Request(url.replace("X-Amz-Signature=", "X-Amz-Signature=0"))) == 403
+    assert status_of(urllib.request.Request(url[:-1] + ("0" if url[-1] != "0" else "1"))) == 403
     short = client.generate_presigned_url("get_object", Params=there, ExpiresIn=1)
     time.sleep(3)
     assert status_of(urllib.request.Request(short)) == 403

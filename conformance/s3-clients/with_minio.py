@@ -6,8 +6,9 @@ import secrets
 import urllib.request
 
 import corpus
-from minio import Minio, PostPolicy
+from minio import Minio
 from minio.commonconfig import COMPLIANCE, ENABLED, ComposeSource, CopySource, Filter, Tags
+from minio.datatypes import PostPolicy
 from minio.deleteobjects import DeleteObject
 from minio.error import S3Error
 from minio.lifecycleconfig import Expiration, LifecycleConfig, Rule

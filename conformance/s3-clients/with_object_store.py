@@ -16,6 +16,7 @@ def run(report, aim):
         assert built.returncode == 0, built.stderr[-600:]
     if built.returncode:
         return
+    install.apt(curl="curl")
     bucket = aim.bucket("rust")
     done = subprocess.run([str(binary), aim.url, bucket], env=aim.environment(), capture_output=True, text=True, timeout=600, check=False)
     for line in done.stdout.splitlines():

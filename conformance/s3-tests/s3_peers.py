@@ -91,6 +91,15 @@ class Server:
     def kill(self):
         self.stop(signal.SIGKILL)
 
+    def is_alive(self):
+        return all(process.poll() is None for process in self.processes)
+
+    def revive(self):
+        """After a crash of the front: start it again."""
+        self.processes.pop().wait()
+        self.launch(self.commands[-1])
+        self.wait()
+
     def pids(self):
         return [pid for process in self.processes for pid in family(process.pid)]
 
@@ -133,6 +142,13 @@ class AllodS3(Allod):
         if wait:
             wait_for_http(self.url, self.process, self.log)
             wait_for_http(self.base, self.process, self.log)
+
+    def is_alive(self):
+        return self.process.poll() is None
+
+    def revive(self):
+        self.process.wait()
+        self.start()
 
     def version(self):
         return self.command("version").stdout.split()[-1]
@@ -322,6 +338,9 @@ class Given(Server):
 
     def stop(self):
         pass
+
+    def is_alive(self):
+        return True
 
     def kill(self):
         raise RuntimeError("a server that was not started here is not killed here")

@@ -1,4 +1,4 @@
-"""A pytest plugin: which of Ceph's tests run, and two changes that let more of them run.
+"""A pytest plugin: which of Ceph's tests run, and three changes that let more of them run.
 
 The ledger's rows come in by S3_LEDGER. A row's test is a name, a name with a wildcard, or `@marker`; `deselect` takes the
 tests out, `private` runs them with private ACLs in place of public ones (they need some object to exist, not a public one).
@@ -6,6 +6,8 @@ tests out, `private` runs them with private ACLs in place of public ones (they n
 1. `private` tests: a public canned ACL becomes `private`, and the anonymous reads of the CORS tests are presigned.
 2. POST forms are signed anew with Signature Version 4. Ceph's tests sign them with Version 2, which is broken by its
    SHA-1-era design and which allod refuses; what they test is the policy. A wrong signature stays wrong.
+3. Buckets are emptied between tests by ListObjectVersions and DeleteObjects; where that fails, by plain listings and single
+   deletions, so that a server without them loses only the tests that look at them.
 """
 import base64
 import datetime
@@ -67,8 +69,11 @@ def applies(row, item):
 def changes(request, monkeypatch):
     import botocore.client
     import requests
+    from s3tests import functional
     from s3tests.functional import test_s3
 
+    nuke = functional.nuke_bucket
+    monkeypatch.setattr(functional, "nuke_bucket", lambda client, bucket: emptied(nuke, client, bucket))
     post = requests.post
     monkeypatch.setattr(requests, "post", lambda url, **words: post(url, **signed_anew(words)))
     if request.node.get_closest_marker("run_private"):
@@ -79,6 +84,18 @@ def changes(request, monkeypatch):
         monkeypatch.setattr(test_s3, "_cors_request_and_check",
                             lambda func, url, headers, status, *rest: check(func, presigned(func, url, status), headers, status, *rest))
     yield
+
+
+def emptied(nuke, client, bucket):
+    from botocore.exceptions import ClientError
+
+    try:
+        nuke(client, bucket)
+    except ClientError:
+        for page in client.get_paginator("list_objects").paginate(Bucket=bucket):
+            for item in page.get("Contents", []):
+                client.delete_object(Bucket=bucket, Key=item["Key"])
+        client.delete_bucket(Bucket=bucket)
 
 
 def made_private(params):
