@@ -46,6 +46,7 @@ mod history;
 mod joined;
 mod judge;
 mod keys;
+mod lifecycle;
 mod lock;
 mod log;
 mod node;
