@@ -27,6 +27,7 @@
 
 #![allow(missing_docs, reason = "modules are private; what is exported is documented")]
 
+mod abandoned;
 mod access;
 mod account;
 mod as_of;

@@ -189,7 +189,7 @@ impl Session {
         for batch in doomed.chunks(COMMIT_REMOVED) {
             let batch = batch.to_vec();
             removed += self
-                .commit(&bucket.path, move |me, commit| {
+                .commit_many(&bucket.path, move |me, commit| {
                     commit.superseding = Superseding::AsVersion;
                     let mut removed = 0;
                     for one in &batch {
