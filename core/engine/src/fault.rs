@@ -53,8 +53,3 @@ impl From<allod_blobs::Error> for Fault {
 pub fn fail<T>(kind: ErrorKind, message: impl Into<String>) -> Res<T> {
     Err(Fault(Error::new(kind, message)))
 }
-
-/// Shorthand while an operation is being built.
-pub fn todo_yet<T>() -> allod_model::Result<T> {
-    Err(Error::new(ErrorKind::Unavailable, "not built yet"))
-}

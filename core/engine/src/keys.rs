@@ -24,6 +24,7 @@
 //! | `A` | upload, part | [`crate::record::StoredPart`] of an upload under way |
 //! | `Z` | upload | [`crate::record::CompletedUpload`], for a day |
 //! | `J` | content, page | page of a joined content's list of [`crate::record::StoredPart`]s |
+//! | `H` | bucket's folder | [`crate::record::LifecycleRun`] |
 //! | `P` | folder | a subtree out of the tree, to be taken apart |
 
 use allod_model::{AccountId, ContentId, EntryKey, NodeId, Seq};
@@ -58,6 +59,7 @@ pub enum Table {
     UploadPart = b'A',
     Completed = b'Z',
     Joined = b'J',
+    Lifecycle = b'H',
 }
 
 /// Builds keys of one account.
@@ -168,6 +170,10 @@ impl Keys {
 
     pub fn bucket(self, folder: NodeId) -> Vec<u8> {
         self.numbered(Table::Bucket, folder.0)
+    }
+
+    pub fn lifecycle(self, bucket: NodeId) -> Vec<u8> {
+        self.numbered(Table::Lifecycle, bucket.0)
     }
 
     /// How many uploads are under way in the account.

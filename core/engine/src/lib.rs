@@ -27,6 +27,7 @@
 
 #![allow(missing_docs, reason = "modules are private; what is exported is documented")]
 
+mod abandoned;
 mod access;
 mod account;
 mod as_of;
@@ -46,6 +47,7 @@ mod history;
 mod joined;
 mod judge;
 mod keys;
+mod lifecycle;
 mod lock;
 mod log;
 mod node;

@@ -6,7 +6,7 @@
 use std::ops::{Bound, ControlFlow};
 
 use allod_meta::{Direction, KeyRange, Lookup, Txn};
-use allod_model::Seq;
+use allod_model::{Seq, Timestamp};
 
 use crate::fault::Res;
 use crate::keys::{Keys, Table, number_at};
@@ -55,6 +55,15 @@ pub fn commit_from(rows: &impl Lookup, keys: Keys, seq: Seq) -> Res<Option<(Seq,
         Ok(ControlFlow::Continue(()))
     })?;
     Ok(Some((seq, record)))
+}
+
+/// The time of the first commit at or after `seq`.
+pub fn time_from(rows: &impl Lookup, keys: Keys, seq: Seq) -> Res<Option<Timestamp>> {
+    let start = keys.log(seq, 0);
+    let table = KeyRange::prefix(&keys.table(Table::Log));
+    let range = KeyRange::new(Bound::Included(&start), table.to());
+    let row = rows.first(&range, Direction::Forward)?;
+    Ok(row.map(|(_, value)| decode::<CommitRecord>(&value)).transpose()?.map(|record| record.time))
 }
 
 /// Visits commits newest first.

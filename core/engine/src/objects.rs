@@ -156,7 +156,12 @@ impl Session {
     }
 
     /// One delete of several: a refusal is its own outcome, and comes before anything is written.
-    fn delete_in(&self, commit: &mut Commit, request: &DeleteRequest, bypass: bool) -> Res<Result<Deleted>> {
+    pub(crate) fn delete_in(
+        &self,
+        commit: &mut Commit,
+        request: &DeleteRequest,
+        bypass: bool,
+    ) -> Res<Result<Deleted>> {
         match self.check_delete(commit, request, bypass) {
             Ok(Some(target)) => Ok(Ok(self.delete_found(commit, request, target, bypass)?)),
             Ok(None) => Ok(Ok(Deleted { version: request.version, marker: false })),
@@ -227,6 +232,9 @@ impl Session {
                 self.make_parents(commit, &request.path, true)?;
                 let spot = spot(&*commit.txn, commit.keys, &request.path)?;
                 let null = versioning == Versioning::Suspended;
+                if null {
+                    commit.drop_null(spot.parent(), &spot.file_key())?;
+                }
                 let id = commit.mark_deleted(spot.parent(), &spot.file_key(), null)?;
                 Ok(Deleted { version: Some(id), marker: true })
             }

@@ -319,6 +319,15 @@ pub struct MultipartUpload {
     pub object: Object,
 }
 
+/// How far the rules of a bucket were applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LifecycleRun {
+    /// The day on which the run began, counted from 1970.
+    pub day: i64,
+    /// All keys up to this one were looked at; `None` when the run is over.
+    pub after: Option<Vec<u8>>,
+}
+
 /// An upload that was completed, so that the client that did not hear of it can ask again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CompletedUpload {

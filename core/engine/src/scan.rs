@@ -3,15 +3,15 @@
 use allod_model::{EntryKey, Name, Path, Result, Rights};
 
 use crate::core::blocking;
-use crate::fault::{Res, todo_yet};
+use crate::fault::Res;
 use crate::node::Node;
 use crate::object::*;
 use crate::objects::object_facts;
-use crate::record::Entry;
+use crate::record::{Entry, File, Kept};
 use crate::resolve::node;
 use crate::roll::page;
 use crate::session::Session;
-use crate::walk::Walk;
+use crate::walk::{Stand, Standing, Walk};
 
 impl Session {
     /// Keys of a bucket in byte order; [`Node::object`] is filled. Reads no more than the page needs: whole folders are
@@ -31,11 +31,15 @@ impl Session {
         let versioned = self.is_versioned(&view, &root)?;
         let path = Path::root().join(bucket.clone());
         let mut walk = Walk::new(&view, self.keys(), self.scope(), root.node, path);
-        page(&mut walk, request, |key, (entry, rights)| Ok(Some(object_node(key, &entry, rights, versioned))))
+        page(&mut walk, request, |key, stand| match stand.what {
+            Standing::Current(entry) => Ok(Some(object_node(key, &entry, stand.rights, versioned))),
+            Standing::Kept(..) => Ok(None),
+        })
     }
 
     /// As [`Session::scan`], with every version and delete marker: keys in byte order, newest version first.
-    /// `after_version`: within the key `request.after`, only what is older than this version.
+    /// `after_version`: within the key `request.after`, only what is older than this version; it need not be there any
+    /// more, so that a client can delete what a page showed and go on.
     ///
     /// # Errors
     /// As [`Session::scan`].
@@ -45,9 +49,44 @@ impl Session {
         request: ScanRequest,
         after_version: Option<VersionId>,
     ) -> Result<Scan<ObjectVersion>> {
-        let _ = (bucket, request, after_version);
-        todo_yet()
+        let (me, bucket) = (self.clone(), bucket.clone());
+        blocking(move || me.scan_versions_now(&bucket, &request, after_version)).await
     }
+
+    fn scan_versions_now(
+        &self,
+        bucket: &Name,
+        request: &ScanRequest,
+        after_version: Option<VersionId>,
+    ) -> Res<Scan<ObjectVersion>> {
+        let view = self.view()?;
+        let root = self.bucket_entry(&view, bucket)?;
+        let versioned = self.is_versioned(&view, &root)?;
+        let path = Path::root().join(bucket.clone());
+        let walk = Walk::new(&view, self.keys(), self.scope(), root.node, path);
+        let mut walk = walk.with_versions(after_version);
+        let mut scan = page(&mut walk, request, |key, stand| Ok(Some(version(key, stand, versioned))))?;
+        // A page can end within a key.
+        if let (Some((next, within)), Some(ScanItem::Key(key, last))) = (&mut scan.next, scan.items.last())
+            && next == key
+        {
+            *within = Some(last.id);
+        }
+        Ok(scan)
+    }
+}
+
+fn version(key: &[u8], stand: Stand, versioned: bool) -> ObjectVersion {
+    let (rights, latest) = (stand.rights, stand.latest);
+    let entry = match stand.what {
+        Standing::Current(entry) | Standing::Kept(_, Kept::Version(entry)) => entry,
+        Standing::Kept(order, marker @ Kept::Marker { time, .. }) => {
+            return ObjectVersion { id: marker.id(order), latest, modified: time, node: None };
+        }
+    };
+    let id = entry.file().map_or(VersionId::Null, File::version_id);
+    let node = Some(object_node(key, &entry, rights, versioned));
+    ObjectVersion { id, latest, modified: entry.modified, node }
 }
 
 /// A file as a scan shows it; `key` ends with its name.

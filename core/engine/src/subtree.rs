@@ -330,6 +330,7 @@ pub fn purge_step(commit: &mut Commit, folder: NodeId) -> Res<bool> {
     }
     commit.txn.delete(&keys.folder(folder))?;
     commit.txn.delete(&keys.bucket(folder))?;
+    commit.txn.delete(&keys.lifecycle(folder))?;
     commit.txn.delete(&keys.purge(folder))?;
     Ok(true)
 }

@@ -235,7 +235,11 @@ impl Commit<'_, '_> {
         self.adjust(folder, Weight { held, ..Weight::default() })
     }
 
-    fn drop_null(&mut self, folder: NodeId, key: &EntryKey) -> Res<()> {
+    /// Removes the null version, or null delete marker, of a key for good: another one comes in its place.
+    ///
+    /// # Errors
+    /// `Denied` with `Held`.
+    pub fn drop_null(&mut self, folder: NodeId, key: &EntryKey) -> Res<()> {
         match find_kept(&*self.txn, self.keys, folder, key, |order, kept| kept.id(order) == VersionId::Null)?
         {
             Some((_, Kept::Version(entry))) if entry.file().is_some_and(|file| file.is_held(self.now)) => {

@@ -12,10 +12,12 @@ use futures_util::{StreamExt, stream};
 use crate::*;
 
 mod history;
+mod lifecycle;
 mod locks;
 mod random;
 mod refusals;
 mod scan;
+mod scan_versions;
 mod storage;
 mod tree;
 mod upload;

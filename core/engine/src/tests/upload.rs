@@ -671,6 +671,46 @@ async fn the_most_parts_are_joined_in_one_commit() {
     assert_eq!(rows(&bench, crate::keys::Table::Content).await, 1);
 }
 
+/// The collector is cut off again and again while it takes a long list apart.
+#[tokio::test]
+async fn a_collection_that_is_cut_off_is_taken_up_again() {
+    use crate::record::StoredPart;
+    let (bench, session) = bench().await;
+    let account = session.handle().clone();
+    let handle = account.clone();
+    bench
+        .core
+        .transact(account.shard(), move |txn| {
+            let mut commit = crate::commit::Commit::begin(txn, &handle, Timestamp::from_secs(1_700_000_000))?;
+            let parts: Vec<StoredPart> = (0..1000u32)
+                .map(|n| {
+                    let plain = n.to_be_bytes();
+                    let content = commit.store_inline(&plain)?;
+                    let (digest, modified) = (handle.key().digest(&plain).0, commit.now);
+                    Ok(StoredPart { content, size: 4, digest, md5: [0; 16], checksum: None, modified })
+                })
+                .collect::<crate::fault::Res<_>>()?;
+            let digest = crate::joined::digest(&handle, &parts);
+            let whole = crate::joined::write(&mut commit, &parts, digest)?;
+            // Nothing refers to it: it is on its way out.
+            commit.release(whole)?;
+            commit.finish_quietly()
+        })
+        .await
+        .unwrap();
+    let mut rounds = 0;
+    while rows(&bench, crate::keys::Table::Content).await > 0 {
+        let _ =
+            tokio::time::timeout(std::time::Duration::from_millis(1 + rounds % 4), bench.core.collect(false))
+                .await;
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        bench.assert_clean().await;
+        rounds += 1;
+    }
+    assert!(rounds > 1, "it was cut off at least once");
+    assert_nothing_left(&bench).await;
+}
+
 #[tokio::test]
 async fn a_reader_keeps_the_parts_it_has_not_reached() {
     let (bench, session) = bench().await;
