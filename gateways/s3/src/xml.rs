@@ -118,6 +118,12 @@ impl Xml {
         }
     }
 
+    /// Text directly in the open element.
+    pub(crate) fn raw_text(&mut self, text: &str) -> &mut Xml {
+        escape_into(&mut self.out, text);
+        self
+    }
+
     /// The whole document.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         while !self.open.is_empty() {
