@@ -175,7 +175,9 @@ mod tests {
         assert_eq!(parse_iso_time("2009-10-12T19:50:30+02:00"), Some(Timestamp(1_255_369_830_000)));
         assert_eq!(parse_iso_time("2009-10-12T17:50:30.5Z"), Some(Timestamp(1_255_369_830_500)));
         assert_eq!(parse_iso_time("2009-10-12"), Some(Timestamp(1_255_305_600_000)));
-        for wrong in ["", "2009", "2009-13-12T17:50:30Z", "2009-10-12T17:50", "2009-10-12T17:50:30", "é009-10-12"] {
+        for wrong in
+            ["", "2009", "2009-13-12T17:50:30Z", "2009-10-12T17:50", "2009-10-12T17:50:30", "é009-10-12"]
+        {
             assert_eq!(parse_iso_time(wrong), None, "{wrong}");
         }
         let time = parse_http_time("Mon, 12 Oct 2009 17:50:30 GMT").unwrap();

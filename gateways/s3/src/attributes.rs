@@ -77,8 +77,10 @@ fn wanted(call: &Call) -> Result<Vec<String>, Failure> {
         .filter(|name| !name.is_empty())
         .collect();
     if names.is_empty() {
-        return Err(Failure::request("The x-amz-object-attributes header specifying the attributes to be retrieved is \
-                                     either missing or empty"));
+        return Err(Failure::request(
+            "The x-amz-object-attributes header specifying the attributes to be retrieved is \
+                                     either missing or empty",
+        ));
     }
     match names.iter().find(|name| !KNOWN.contains(&name.as_str())) {
         None => Ok(names),

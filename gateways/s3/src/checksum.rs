@@ -129,11 +129,13 @@ pub(crate) fn parse_headers(headers: &HeaderMap) -> Result<Option<(ChecksumKind,
             continue;
         }
         let Some(kind) = kind_of_header(name.as_str()) else {
-            let message = format!("The checksum of {name} is not supported: use CRC64NVME, CRC32C or another one");
+            let message =
+                format!("The checksum of {name} is not supported: use CRC64NVME, CRC32C or another one");
             return Err(Failure::request(message));
         };
         if found.is_some() {
-            let message = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.";
+            let message =
+                "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.";
             return Err(Failure::request(message));
         }
         // A composite value has the number of its parts behind it.
@@ -222,7 +224,10 @@ mod tests {
             let digits: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(digits, wanted, "{kind:?}");
             assert_eq!(decode(kind, &encode(&value)).unwrap(), value);
-            assert_eq!((parse_algorithm(algorithm(kind)), kind_of_header(header(kind))), (Some(kind), Some(kind)));
+            assert_eq!(
+                (parse_algorithm(algorithm(kind)), kind_of_header(header(kind))),
+                (Some(kind), Some(kind))
+            );
         }
     }
 
@@ -238,13 +243,22 @@ mod tests {
         let wrong = Err("InvalidRequest".to_owned());
         assert_eq!(parse(&[("x-amz-checksum-mode", "ENABLED")]), Ok(None));
         let crc = vec![0xcb, 0xf4, 0x39, 0x26];
-        assert_eq!(parse(&[("x-amz-checksum-crc32", "y/Q5Jg==")]), Ok(Some((ChecksumKind::Crc32, crc.clone()))));
+        assert_eq!(
+            parse(&[("x-amz-checksum-crc32", "y/Q5Jg==")]),
+            Ok(Some((ChecksumKind::Crc32, crc.clone())))
+        );
         assert_eq!(parse(&[("x-amz-checksum-crc32", "y/Q5Jg==-3")]), Ok(Some((ChecksumKind::Crc32, crc))));
         for value in ["", "y/Q5Jg", "y/Q5", "y/Q5Jgxx=="] {
             assert_eq!(parse(&[("x-amz-checksum-crc32", value)]), wrong, "{value}");
         }
         assert_eq!(parse(&[("x-amz-checksum-md5", "y/Q5Jg==")]), wrong);
-        assert_eq!(parse(&[("x-amz-checksum-crc32", "y/Q5Jg=="), ("x-amz-checksum-crc32c", "y/Q5Jg==")]), wrong);
-        assert_eq!(parse(&[("x-amz-checksum-crc32", "y/Q5Jg=="), ("x-amz-checksum-crc32", "y/Q5Jg==")]), wrong);
+        assert_eq!(
+            parse(&[("x-amz-checksum-crc32", "y/Q5Jg=="), ("x-amz-checksum-crc32c", "y/Q5Jg==")]),
+            wrong
+        );
+        assert_eq!(
+            parse(&[("x-amz-checksum-crc32", "y/Q5Jg=="), ("x-amz-checksum-crc32", "y/Q5Jg==")]),
+            wrong
+        );
     }
 }

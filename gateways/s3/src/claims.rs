@@ -214,9 +214,8 @@ fn parse_trailer(headers: &HeaderMap, payload: Payload) -> Result<Option<Checksu
 /// What an SDK announces must be there.
 fn check_algorithm(headers: &HeaderMap, named: Option<ChecksumKind>) -> Result<(), Failure> {
     let Some(value) = headers.get("x-amz-sdk-checksum-algorithm") else { return Ok(()) };
-    let wanted = checksum::parse_algorithm(value.to_str().unwrap_or_default()).ok_or_else(|| {
-        Failure::request("Value for x-amz-sdk-checksum-algorithm header is invalid.")
-    })?;
+    let wanted = checksum::parse_algorithm(value.to_str().unwrap_or_default())
+        .ok_or_else(|| Failure::request("Value for x-amz-sdk-checksum-algorithm header is invalid."))?;
     match named {
         Some(kind) if kind == wanted => Ok(()),
         Some(_) => Err(Failure::request("Value for x-amz-sdk-checksum-algorithm header is invalid.")),
@@ -265,7 +264,13 @@ mod tests {
 
     #[test]
     fn what_differs_is_found() {
-        let zeros = || Taken { sha256: None, kind: ChecksumKind::Crc32, checksum: vec![0; 4], kept: None, trailers: vec![] };
+        let zeros = || Taken {
+            sha256: None,
+            kind: ChecksumKind::Crc32,
+            checksum: vec![0; 4],
+            kept: None,
+            trailers: vec![],
+        };
         let arrived = Arrived { size: 0, md5: Some([0; 16]) };
         let judge = |pairs: &[(&'static str, &str)], taken: Taken| {
             let outcome = parse(pairs).unwrap().judge(&arrived, taken);
@@ -284,7 +289,8 @@ mod tests {
             judge(&[("x-amz-content-sha256", &hash)], Taken { sha256: Some([0; 32]), ..zeros() }),
             right
         );
-        let trailer = [CHUNKED, ("x-amz-decoded-content-length", "0"), ("x-amz-trailer", "x-amz-checksum-crc32")];
+        let trailer =
+            [CHUNKED, ("x-amz-decoded-content-length", "0"), ("x-amz-trailer", "x-amz-checksum-crc32")];
         assert_eq!(judge(&trailer, zeros()), Err("MalformedTrailerError".into()));
         let sent = |text: &str| vec![("x-amz-checksum-crc32".to_owned(), text.to_owned())];
         assert_eq!(judge(&trailer, Taken { trailers: sent("AAAAAA=="), ..zeros() }), right);

@@ -135,7 +135,10 @@ mod tests {
         headers.insert(IF_MODIFIED_SINCE, "yesterday".parse().unwrap());
         headers.insert(IF_UNMODIFIED_SINCE, "Mon, 12 Oct 2009 17:50:30 GMT".parse().unwrap());
         let pre = parse(&headers).unwrap();
-        assert_eq!((pre.if_modified_since, pre.if_unmodified_since), (None, Some(Timestamp(1_255_369_830_000))));
+        assert_eq!(
+            (pre.if_modified_since, pre.if_unmodified_since),
+            (None, Some(Timestamp(1_255_369_830_000)))
+        );
         let write = parse_write(&headers).unwrap();
         assert_eq!(write, Precondition::default());
     }

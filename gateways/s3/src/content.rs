@@ -77,7 +77,11 @@ impl Content {
     ///
     /// # Errors
     /// `MissingContentLength` when nobody says how long it is; `EntityTooLarge`.
-    pub(crate) fn new(body: RequestBody, claims: &Claims, signer: Option<ChunkSigner>) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        body: RequestBody,
+        claims: &Claims,
+        signer: Option<ChunkSigner>,
+    ) -> Result<Self, Failure> {
         let Some(length) = claims.length else {
             return Err(Failure::new(
                 Code::MISSING_LENGTH,
@@ -93,7 +97,9 @@ impl Content {
         let dechunker = match claims.payload {
             Payload::Chunked { signed, trailers } => {
                 if signed && signer.is_none() {
-                    return Err(Failure::request("signed chunks need a signature in the Authorization header"));
+                    return Err(Failure::request(
+                        "signed chunks need a signature in the Authorization header",
+                    ));
                 }
                 Some(Dechunker::new(signer.filter(|_| signed), trailers))
             }
@@ -127,7 +133,9 @@ impl Content {
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failure>> {
         loop {
             match &mut self.dechunker {
-                None if !self.rest.is_empty() => return Poll::Ready(Ok(Some(std::mem::take(&mut self.rest)))),
+                None if !self.rest.is_empty() => {
+                    return Poll::Ready(Ok(Some(std::mem::take(&mut self.rest))));
+                }
                 None => {}
                 Some(dechunker) => {
                     if let Some(piece) = dechunker.next(&mut self.rest)? {
@@ -240,7 +248,10 @@ pub(crate) async fn read_whole(
     let mut content = match claims.length {
         Some(_) => Content::new(body, claims, signer)?,
         // A document may come without its length: it is short in any case.
-        None => Content { length: None, ..Content::new(body, &Claims { length: Some(0), ..claims.clone() }, signer)? },
+        None => Content {
+            length: None,
+            ..Content::new(body, &Claims { length: Some(0), ..claims.clone() }, signer)?
+        },
     };
     let outcome = content.outcome();
     let mut whole = BytesMut::new();

@@ -159,13 +159,28 @@ mod tests {
     #[test]
     fn sources() {
         let parse = |text| {
-            parse_source(text).map(|s| (s.path.to_string(), s.version)).map_err(|failure| failure.code.into_owned())
+            parse_source(text)
+                .map(|s| (s.path.to_string(), s.version))
+                .map_err(|failure| failure.code.into_owned())
         };
         assert_eq!(parse("/b/k"), Ok(("/b/k".into(), None)));
         assert_eq!(parse("b/a%2Fb%2520c+d"), Ok(("/b/a/b%20c+d".into(), None)));
         assert_eq!(parse("b//k/"), Ok(("/b//k/".into(), None)));
-        assert_eq!(parse("b/k%3FversionId=null?versionId=null"), Ok(("/b/k?versionId=null".into(), Some(VersionId::Null))));
-        for wrong in ["", "b", "/b", "b/", "//k", "b/%ff", "arn:aws:s3:x/object/k", "b/k?versionId=", "b/k?versionId=x"] {
+        assert_eq!(
+            parse("b/k%3FversionId=null?versionId=null"),
+            Ok(("/b/k?versionId=null".into(), Some(VersionId::Null)))
+        );
+        for wrong in [
+            "",
+            "b",
+            "/b",
+            "b/",
+            "//k",
+            "b/%ff",
+            "arn:aws:s3:x/object/k",
+            "b/k?versionId=",
+            "b/k?versionId=x",
+        ] {
             assert_eq!(parse(wrong), Err("InvalidArgument".into()), "{wrong}");
         }
     }

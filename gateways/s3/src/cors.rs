@@ -68,7 +68,8 @@ fn parse(body: &[u8]) -> Result<Vec<CorsRule>, Failure> {
             return Err(Failure::malformed_xml());
         }
         if let Some(method) = rule.methods.iter().find(|method| !METHODS.contains(&method.as_str())) {
-            let message = format!("Found unsupported HTTP method in CORS config. Unsupported method is {method}");
+            let message =
+                format!("Found unsupported HTTP method in CORS config. Unsupported method is {method}");
             return Err(Failure::request(message));
         }
         let patterns = rule.origins.iter().chain(&rule.headers);

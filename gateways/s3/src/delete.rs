@@ -83,7 +83,8 @@ fn request(bucket: &str, object: &ObjectIdentifier) -> Result<DeleteRequest, Fai
     if object.key.is_empty() {
         return Err(Failure::argument("A key has at least one character"));
     }
-    let version = object.version_id.as_deref().filter(|id| !id.is_empty()).map(parse_version_id).transpose()?;
+    let version =
+        object.version_id.as_deref().filter(|id| !id.is_empty()).map(parse_version_id).transpose()?;
     let if_match = object.e_tag.as_ref().map(|tag| match tag.value() {
         "*" => EtagMatch::Any,
         tag => EtagMatch::OneOf(vec![Etag(tag.to_owned())]),

@@ -42,7 +42,6 @@ codes! {
     BUCKET_NOT_EMPTY = "BucketNotEmpty" 409;
     ENTITY_TOO_LARGE = "EntityTooLarge" 400;
     ENTITY_TOO_SMALL = "EntityTooSmall" 400;
-    ILLEGAL_LOCATION = "IllegalLocationConstraintException" 400;
     ILLEGAL_VERSIONING = "IllegalVersioningConfigurationException" 400;
     INCOMPLETE_BODY = "IncompleteBody" 400;
     INTERNAL_ERROR = "InternalError" 500;
@@ -71,7 +70,6 @@ codes! {
     MISSING_BODY = "MissingRequestBodyError" 400;
     MISSING_LENGTH = "MissingContentLength" 411;
     NO_CORS = "NoSuchCORSConfiguration" 404;
-    NO_ENCRYPTION = "ServerSideEncryptionConfigurationNotFoundError" 404;
     NO_LIFECYCLE = "NoSuchLifecycleConfiguration" 404;
     NO_LOCK_CONFIGURATION = "ObjectLockConfigurationNotFoundError" 404;
     NO_OBJECT_LOCK = "NoSuchObjectLockConfiguration" 404;
@@ -94,7 +92,6 @@ codes! {
     SIGNATURE_MISMATCH = "SignatureDoesNotMatch" 403;
     SLOW_DOWN = "SlowDown" 503;
     SHA256_MISMATCH = "XAmzContentSHA256Mismatch" 400;
-    TIME_SKEWED = "RequestTimeTooSkewed" 403;
 }
 
 /// What was being done: some failures have another name for it.
@@ -207,10 +204,9 @@ impl Failure {
                 "At least one of the pre-conditions you specified did not hold",
             ),
             ErrorKind::Locked => with(Code::OPERATION_ABORTED),
-            ErrorKind::Denied if detail == Detail::Held => Failure::new(
-                Code::ACCESS_DENIED,
-                "Access Denied because object protected by object lock.",
-            ),
+            ErrorKind::Denied if detail == Detail::Held => {
+                Failure::new(Code::ACCESS_DENIED, "Access Denied because object protected by object lock.")
+            }
             ErrorKind::Denied => Failure::denied(),
             ErrorKind::Unauthenticated if doing == Doing::Login => Failure::new(
                 Code::INVALID_ACCESS_KEY,
@@ -234,7 +230,12 @@ impl Failure {
 
     /// As an answer to a request for `resource` (its path as sent). An answer to HEAD, and one that is not an error,
     /// has no body.
-    pub(crate) fn into_response(self, resource: &str, id: &RequestId, bodiless: bool) -> Response<ResponseBody> {
+    pub(crate) fn into_response(
+        self,
+        resource: &str,
+        id: &RequestId,
+        bodiless: bool,
+    ) -> Response<ResponseBody> {
         let mut response = Response::new(empty_body());
         *response.status_mut() = self.status;
         if !bodiless && self.status != StatusCode::NOT_MODIFIED {
@@ -301,10 +302,9 @@ fn invalid(detail: Detail, doing: Doing, message: String) -> Failure {
             Code::ENTITY_TOO_SMALL,
             "Your proposed upload is smaller than the minimum allowed size",
         ),
-        Detail::BadDigest => Failure::new(
-            Code::BAD_DIGEST,
-            "The checksum you specified did not match what we received.",
-        ),
+        Detail::BadDigest => {
+            Failure::new(Code::BAD_DIGEST, "The checksum you specified did not match what we received.")
+        }
         Detail::NoBucket => Failure::new(Code::NO_SUCH_BUCKET, "The specified bucket does not exist"),
         _ if doing == Doing::MakeBucket => Failure::new(Code::INVALID_BUCKET_NAME, message),
         _ => Failure::argument(message),

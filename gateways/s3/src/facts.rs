@@ -82,7 +82,8 @@ fn text(value: &HeaderValue) -> String {
 fn parse_metadata(headers: &HeaderMap) -> Result<Vec<(String, String)>, Failure> {
     let mut found: Vec<(String, String)> = Vec::new();
     for name in headers.keys() {
-        let Some(short) = name.as_str().strip_prefix(METADATA_PREFIX).filter(|short| !short.is_empty()) else {
+        let Some(short) = name.as_str().strip_prefix(METADATA_PREFIX).filter(|short| !short.is_empty())
+        else {
             continue;
         };
         let values: Vec<String> = headers.get_all(name).iter().map(text).collect();
@@ -132,7 +133,9 @@ fn without_chunked(codings: &str) -> String {
 /// Reads `x-amz-tagging`: tags as a query.
 pub(crate) fn parse_tagging_header(text: &str) -> Result<Vec<(String, String)>, Failure> {
     let query = Query::parse(Some(text)).map_err(|_| {
-        Failure::argument("The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters")
+        Failure::argument(
+            "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters",
+        )
     })?;
     let tags = query.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     check_tags(tags, OBJECT_TAGS_MAX)
@@ -225,11 +228,8 @@ pub(crate) fn parse_storage_class(headers: &HeaderMap) -> Result<Option<String>,
     match class.as_str() {
         "" | STANDARD_CLASS => Ok(None),
         class if STORAGE_CLASSES.contains(&class) => Ok(Some(class.to_owned())),
-        _ => Err(Failure::new(
-            Code::INVALID_STORAGE_CLASS,
-            "The storage class you specified is not valid",
-        )
-        .fact("StorageClassRequested", class)),
+        _ => Err(Failure::new(Code::INVALID_STORAGE_CLASS, "The storage class you specified is not valid")
+            .fact("StorageClassRequested", class)),
     }
 }
 

@@ -129,7 +129,8 @@ impl Form {
                 let head = self.rest.split_to(at);
                 // The line end stays where a value is empty: it begins the next boundary.
                 let _ = self.rest.split_to(4);
-                return String::from_utf8(head.to_vec()).map_err(|_| malformed("a field's head is not UTF-8"));
+                return String::from_utf8(head.to_vec())
+                    .map_err(|_| malformed("a field's head is not UTF-8"));
             }
             if self.rest.len() > FIELDS_BYTES_MAX {
                 return Err(too_long());
@@ -276,7 +277,9 @@ mod tests {
         let (name, filename) = parse_head(head).unwrap();
         assert_eq!((name.as_str(), base_name(&filename.unwrap()).as_str()), ("key", "c.txt"));
         assert_eq!(parse_head("Content-Disposition: form-data; name=x").unwrap(), ("x".into(), None));
-        for wrong in ["", "X: y", "Content-Disposition: form-data", "Content-Disposition: form-data; name=\"x"] {
+        for wrong in
+            ["", "X: y", "Content-Disposition: form-data", "Content-Disposition: form-data; name=\"x"]
+        {
             assert_eq!(parse_head(wrong).unwrap_err().code, "MalformedPOSTRequest", "{wrong}");
         }
     }

@@ -77,8 +77,9 @@ pub(crate) async fn handle(call: &mut Call) -> Answer {
 pub(crate) fn version_asked(call: &Call) -> Result<Option<VersionId>, Failure> {
     match call.query.value("versionId") {
         None => Ok(None),
-        Some("") => Err(Failure::argument("Version id cannot be the empty string")
-            .fact("ArgumentName", "versionId")),
+        Some("") => {
+            Err(Failure::argument("Version id cannot be the empty string").fact("ArgumentName", "versionId"))
+        }
         Some(text) => parse_version_id(text).map(Some),
     }
 }
@@ -102,8 +103,7 @@ fn overrides(call: &Call) -> Result<HeaderMap, Failure> {
     for (parameter, name) in OVERRIDES {
         let Some(value) = call.query.value(parameter) else { continue };
         if call.anonymous {
-            let message =
-                "Request specific response headers cannot be used for anonymous GET requests: sign the request";
+            let message = "Request specific response headers cannot be used for anonymous GET requests: sign the request";
             return Err(Failure::request(message));
         }
         let value = HeaderValue::from_bytes(value.as_bytes())
@@ -203,7 +203,9 @@ async fn content(file: &OpenFile, range: ByteRange) -> Result<ResponseBody, Fail
     }
     let first = match pieces.next().await {
         Some(first) => first.map_err(object_failure)?,
-        None => return Err(object_failure(Error::new(ErrorKind::Corrupt, "the content ends before its size"))),
+        None => {
+            return Err(object_failure(Error::new(ErrorKind::Corrupt, "the content ends before its size")));
+        }
     };
     Ok(stream_body(stream::once(async { Ok(first) }).chain(pieces.map_err(io::Error::other))))
 }

@@ -21,8 +21,8 @@ use crate::query::Query;
 use crate::route::{Operation, Setting, resolve};
 use crate::signature::{Claim, Gatekeeper, parse_claim};
 use crate::{
-    attributes, bucket, copy, cors, delete, get, lifecycle, listing, lock, multipart, parts, post, put, refusals,
-    settings, tagging, versions,
+    attributes, bucket, copy, cors, delete, get, lifecycle, listing, lock, multipart, parts, post, put,
+    refusals, settings, tagging, versions,
 };
 
 /// The protocol's name in grants.

@@ -105,7 +105,8 @@ fn parse_rule(given: Given, at: usize) -> Result<LifecycleRule, Failure> {
             }
         };
         rule.lone_markers = expiration.expired_object_delete_marker.unwrap_or(false);
-        let said = [rule.days.is_some(), rule.date.is_some(), expiration.expired_object_delete_marker.is_some()];
+        let said =
+            [rule.days.is_some(), rule.date.is_some(), expiration.expired_object_delete_marker.is_some()];
         if said.into_iter().filter(|said| *said).count() != 1 {
             return Err(Failure::malformed_xml());
         }
@@ -129,11 +130,7 @@ fn parse_rule(given: Given, at: usize) -> Result<LifecycleRule, Failure> {
         || rule.lone_markers
         || rule.noncurrent_days.is_some()
         || rule.abort_days.is_some();
-    if acts {
-        Ok(rule)
-    } else {
-        Err(Failure::request("At least one action needs to be specified in a rule"))
-    }
+    if acts { Ok(rule) } else { Err(Failure::request("At least one action needs to be specified in a rule")) }
 }
 
 fn parse_filter(filter: LifecycleRuleFilter, rule: &mut LifecycleRule) -> Result<(), Failure> {
@@ -180,7 +177,9 @@ fn pair(tag: Tag) -> Result<(String, String), Failure> {
 fn positive(number: i32) -> Result<u32, Failure> {
     match u32::try_from(number) {
         Ok(number) if number > 0 => Ok(number),
-        _ => Err(Failure::argument("Numbers of days and versions in a lifecycle rule must be positive integers")),
+        _ => Err(Failure::argument(
+            "Numbers of days and versions in a lifecycle rule must be positive integers",
+        )),
     }
 }
 
@@ -264,7 +263,9 @@ mod tests {
         let table = [
             format!("<Rule><ID>a</ID><Prefix>p/</Prefix><Status>Enabled</Status>{expire}</Rule>"),
             format!("<Rule><ID>a</ID><Filter/><Status>Disabled</Status>{expire}</Rule>"),
-            format!("<Rule><ID>a</ID><Filter><Prefix></Prefix></Filter><Status>Enabled</Status>{expire}</Rule>"),
+            format!(
+                "<Rule><ID>a</ID><Filter><Prefix></Prefix></Filter><Status>Enabled</Status>{expire}</Rule>"
+            ),
             "<Rule><ID>b</ID><Filter><And><Prefix>p</Prefix><Tag><Key>k</Key><Value>v</Value></Tag>\
              <ObjectSizeGreaterThan>5</ObjectSizeGreaterThan></And></Filter><Status>Enabled</Status>\
              <Expiration><Date>2030-01-01T00:00:00.000Z</Date></Expiration><NoncurrentVersionExpiration>\
@@ -296,12 +297,21 @@ mod tests {
             (rule("<Expiration></Expiration>"), "MalformedXML"),
             (rule("<Expiration><Date>2030-01-01T00:00:01Z</Date></Expiration>"), "InvalidArgument"),
             (rule("<Expiration><Date>20200101</Date></Expiration>"), "MalformedXML"),
-            (rule("<Transition><Days>1</Days><StorageClass>GLACIER</StorageClass></Transition>"), "NotImplemented"),
+            (
+                rule("<Transition><Days>1</Days><StorageClass>GLACIER</StorageClass></Transition>"),
+                "NotImplemented",
+            ),
             (format!("<Rule><Filter/><Status>enabled</Status>{expire}</Rule>"), "MalformedXML"),
             (format!("<Rule><Status>Enabled</Status>{expire}</Rule>"), "MalformedXML"),
             (format!("<Rule><Prefix/><Filter/><Status>Enabled</Status>{expire}</Rule>"), "MalformedXML"),
-            (format!("<Rule><ID>{}</ID><Prefix/><Status>Enabled</Status>{expire}</Rule>", "i".repeat(256)), "InvalidArgument"),
-            (format!("<Rule><ID>a</ID><Prefix/><Status>Enabled</Status>{expire}</Rule>").repeat(2), "InvalidArgument"),
+            (
+                format!("<Rule><ID>{}</ID><Prefix/><Status>Enabled</Status>{expire}</Rule>", "i".repeat(256)),
+                "InvalidArgument",
+            ),
+            (
+                format!("<Rule><ID>a</ID><Prefix/><Status>Enabled</Status>{expire}</Rule>").repeat(2),
+                "InvalidArgument",
+            ),
         ];
         for (inner, code) in table {
             assert_eq!(parse_rules(&inner), Err(code.to_owned()), "{inner}");

@@ -3,7 +3,9 @@
 use allod_core::{DefaultRetention, ObjectChange, Period, Retention, Versioning};
 use allod_model::{Error, ErrorKind, Precondition};
 use http::StatusCode;
-use s3s::dto::{ObjectLockConfiguration, ObjectLockLegalHold, ObjectLockRetention, Timestamp, TimestampFormat};
+use s3s::dto::{
+    ObjectLockConfiguration, ObjectLockLegalHold, ObjectLockRetention, Timestamp, TimestampFormat,
+};
 
 use crate::answer::{document, empty, iso_time, parse_iso_time};
 use crate::error::{Answer, Code, Doing, Failure};
@@ -209,7 +211,8 @@ mod tests {
         assert_eq!(parse(""), Ok(None));
         let text = "<Mode>COMPLIANCE</Mode><RetainUntilDate>2030-01-01T00:00:00Z</RetainUntilDate>";
         assert_eq!(parse(text), Ok(Some(Retention { mode: RetentionMode::Compliance, until })));
-        for wrong in ["<Mode>COMPLIANCE</Mode>", &text.replace("COMPLIANCE", "x"), &text.replace("2030", "x")] {
+        for wrong in ["<Mode>COMPLIANCE</Mode>", &text.replace("COMPLIANCE", "x"), &text.replace("2030", "x")]
+        {
             assert_eq!(parse(wrong), Err("MalformedXML".into()), "{wrong}");
         }
     }

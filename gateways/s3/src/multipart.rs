@@ -20,10 +20,8 @@ pub(crate) async fn create(call: &mut Call) -> Answer {
     let path = call.path()?;
     let (media_type, object) = facts::parse(call.headers())?;
     let named = call.header("x-amz-checksum-algorithm").is_some();
-    let (kind, composite) = checksum_asked(
-        call.header("x-amz-checksum-algorithm"),
-        call.header("x-amz-checksum-type"),
-    )?;
+    let (kind, composite) =
+        checksum_asked(call.header("x-amz-checksum-algorithm"), call.header("x-amz-checksum-type"))?;
     let options = put_options(media_type, object, None);
     let begun = call.session.begin_upload(&path, options, Some((kind, composite))).await;
     let id = begun.map_err(|error| Failure::of(error, Doing::Object))?;
@@ -44,8 +42,10 @@ fn checksum_asked(algorithm: Option<&str>, kind: Option<&str>) -> Result<(Checks
     let named = match algorithm {
         None => None,
         Some(text) => Some(checksum::parse_algorithm(text).ok_or_else(|| {
-            Failure::request("Checksum algorithm provided is unsupported. Please try again with any of the valid types: \
-                              [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]")
+            Failure::request(
+                "Checksum algorithm provided is unsupported. Please try again with any of the valid types: \
+                              [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]",
+            )
         })?),
     };
     let composite = match kind.map(str::to_ascii_uppercase).as_deref() {
@@ -62,7 +62,9 @@ fn checksum_asked(algorithm: Option<&str>, kind: Option<&str>) -> Result<(Checks
     let kind = named.unwrap_or(ChecksumKind::Crc64Nvme);
     let wrong = |kind: ChecksumKind, name: &str| {
         let algorithm = checksum::algorithm(kind).to_ascii_lowercase();
-        Err(Failure::request(format!("The {name} checksum type cannot be used with the {algorithm} checksum algorithm.")))
+        Err(Failure::request(format!(
+            "The {name} checksum type cannot be used with the {algorithm} checksum algorithm."
+        )))
     };
     match (kind, composite) {
         (ChecksumKind::Crc64Nvme, Some(true)) => wrong(kind, "COMPOSITE"),
@@ -84,7 +86,9 @@ pub(crate) async fn complete(call: &mut Call) -> Answer {
     let claimed = checksum::parse_headers(call.headers())?;
     let size = match call.header("x-amz-mp-object-size") {
         None => None,
-        Some(text) => Some(text.trim().parse().map_err(|_| Failure::request("x-amz-mp-object-size is no number"))?),
+        Some(text) => {
+            Some(text.trim().parse().map_err(|_| Failure::request("x-amz-mp-object-size is no number"))?)
+        }
     };
     let body = call.upload_document().await?;
     let chosen: CompletedMultipartUpload = read(&body)?;
@@ -150,7 +154,8 @@ fn choice(part: &CompletedPart, known: Option<(ChecksumKind, bool)>) -> Result<P
     };
     let number = u32::try_from(number).ok().filter(|number| (1..=PARTS_MAX).contains(number));
     let number = number.ok_or_else(|| {
-        Failure::argument("PartNumber must be between 1 and 10000, inclusive").fact("ArgumentName", "PartNumber")
+        Failure::argument("PartNumber must be between 1 and 10000, inclusive")
+            .fact("ArgumentName", "PartNumber")
     })?;
     let given = [
         (ChecksumKind::Crc32, &part.checksum_crc32),
@@ -195,7 +200,8 @@ mod tests {
 
     #[test]
     fn checksums_of_uploads() {
-        let asked = |algorithm, kind| checksum_asked(algorithm, kind).map_err(|failure| failure.code.into_owned());
+        let asked =
+            |algorithm, kind| checksum_asked(algorithm, kind).map_err(|failure| failure.code.into_owned());
         let wrong = Err("InvalidRequest".to_owned());
         let table = [
             (None, None, Ok((ChecksumKind::Crc64Nvme, false))),

@@ -75,7 +75,9 @@ pub(crate) async fn list(call: &mut Call) -> Answer {
         limit => call.session.parts(&path, &id, after, limit).await.map_err(failing)?,
     };
     let mut xml = Xml::new("ListPartsResult");
-    xml.text("Bucket", call.bucket()?.as_str()).key("Key", call.key().as_bytes(), url).text("UploadId", &id.0);
+    xml.text("Bucket", call.bucket()?.as_str())
+        .key("Key", call.key().as_bytes(), url)
+        .text("UploadId", &id.0);
     let (owner, name) = (call.owner(), call.session.account());
     for who in ["Initiator", "Owner"] {
         xml.open(who).text("ID", &owner).text("DisplayName", &name).close();

@@ -1,6 +1,6 @@
 //! What a request is about: the service, a bucket or an object, by path or by host name.
 
-use allod_model::{NameRule, Name, Path, RAW_KEY_BYTES_MAX};
+use allod_model::{Name, NameRule, Path, RAW_KEY_BYTES_MAX};
 use http::header::HOST;
 use percent_encoding::percent_decode_str;
 
@@ -51,9 +51,10 @@ impl Place {
 
 /// A bucket's name in core's terms.
 pub(crate) fn bucket_name(bucket: &str) -> Result<Name, Failure> {
-    Name::new(bucket.as_bytes(), NameRule::Strict)
-        .map_err(|_| Failure::new(Code::INVALID_BUCKET_NAME, "The specified bucket is not valid.")
-            .fact("BucketName", bucket))
+    Name::new(bucket.as_bytes(), NameRule::Strict).map_err(|_| {
+        Failure::new(Code::INVALID_BUCKET_NAME, "The specified bucket is not valid.")
+            .fact("BucketName", bucket)
+    })
 }
 
 /// The path of an object: the key's segments below the bucket, none of them dropped.
@@ -84,9 +85,9 @@ pub(crate) struct Located {
 /// `InvalidURI` when the path is not UTF-8 once decoded.
 pub(crate) fn locate(head: &http::request::Parts, domains: &[String]) -> Result<Located, Failure> {
     let path = percent_decode_str(head.uri.path());
-    let path = path.decode_utf8().map_err(|_| {
-        Failure::new(Code::INVALID_URI, "Couldn't parse the specified URI: it is not UTF-8.")
-    })?;
+    let path = path
+        .decode_utf8()
+        .map_err(|_| Failure::new(Code::INVALID_URI, "Couldn't parse the specified URI: it is not UTF-8."))?;
     let path = path.strip_prefix('/').unwrap_or(&path);
     if let Some(bucket) = host(head).and_then(|host| bucket_of_host(&host, domains)) {
         let place = match path {

@@ -65,9 +65,10 @@ pub(crate) fn judge(
         }
         spoken.push(name.as_str());
     }
-    let extra = fields.iter().map(|(name, _)| name).find(|name| {
-        !spoken.contains(name) && !UNSPOKEN.contains(name) && !name.starts_with("x-ignore-")
-    });
+    let extra = fields
+        .iter()
+        .map(|(name, _)| name)
+        .find(|name| !spoken.contains(name) && !UNSPOKEN.contains(name) && !name.starts_with("x-ignore-"));
     match extra {
         None => Ok(lengths),
         Some(name) => Err(denied(&format!("Extra input fields: {name}"))),
@@ -171,12 +172,20 @@ mod tests {
     fn what_cannot_be_read() {
         let unknown = with(r#"["like", "$key", "x"]"#);
         let table = [
-            "", "x", "[]", "{}", r#"{"conditions": [{"bucket": "b"}]}"#,
+            "",
+            "x",
+            "[]",
+            "{}",
+            r#"{"conditions": [{"bucket": "b"}]}"#,
             r#"{"expiration": "2030-01-01T00:00:00Z"}"#,
             r#"{"expiration": "soon", "conditions": [{"bucket": "b"}]}"#,
             r#"{"expiration": "2030-01-01T00:00:00Z", "conditions": []}"#,
             &unknown,
-            &with("5"), &with("{}"), &with(r#"{"a": 1}"#), &with(r#"["eq", "key", "x"]"#), &with(r#"["eq", "$key"]"#),
+            &with("5"),
+            &with("{}"),
+            &with(r#"{"a": 1}"#),
+            &with(r#"["eq", "key", "x"]"#),
+            &with(r#"["eq", "$key"]"#),
             &with(r#"["content-length-range", -1, 5]"#),
         ];
         for document in table {

@@ -33,8 +33,14 @@ pub(crate) use crate::form::boundary;
 /// How long before its use a form may have been signed, in seconds: 7 days.
 const SIGNED_SECS_MAX: i64 = 7 * 86_400;
 /// Field names that are also headers of a PUT.
-const HEADERS: [&str; 6] =
-    ["cache-control", "content-disposition", "content-encoding", "content-language", "content-type", "expires"];
+const HEADERS: [&str; 6] = [
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-type",
+    "expires",
+];
 
 /// POST Object.
 pub(crate) async fn handle(
@@ -99,7 +105,8 @@ async fn admit(
     let Some(policy) = fields.get("policy") else { return Err(Failure::denied()) };
     let field = |name: &'static str| {
         fields.get(name).ok_or_else(|| {
-            Failure::argument(format!("Bucket POST must contain a field named '{name}'.")).fact("ArgumentName", name)
+            Failure::argument(format!("Bucket POST must contain a field named '{name}'."))
+                .fact("ArgumentName", name)
         })
     };
     if field("x-amz-algorithm")? != "AWS4-HMAC-SHA256" {
@@ -144,7 +151,10 @@ fn headers_of(fields: &Fields) -> Result<HeaderMap, Failure> {
 }
 
 fn is_about_signature(name: &str) -> bool {
-    matches!(name, "x-amz-algorithm" | "x-amz-credential" | "x-amz-date" | "x-amz-signature" | "x-amz-content-sha256")
+    matches!(
+        name,
+        "x-amz-algorithm" | "x-amz-credential" | "x-amz-date" | "x-amz-signature" | "x-amz-content-sha256"
+    )
 }
 
 /// The file's bytes, with its checksum taken in passing; ends in an `Err` when the form breaks off or is longer than

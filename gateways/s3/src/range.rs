@@ -77,7 +77,8 @@ mod tests {
             assert_eq!(parse_range(text, size), wanted, "{text}");
         }
         assert_eq!(parse_copy_range("bytes=1-1"), Some(ByteRange { start: 1, end: 2 }));
-        for wrong in ["bytes=1-", "bytes=-1", "1-2", "bytes=2-1", "bytes=a-b", "bytes=0-18446744073709551615"] {
+        for wrong in ["bytes=1-", "bytes=-1", "1-2", "bytes=2-1", "bytes=a-b", "bytes=0-18446744073709551615"]
+        {
             assert_eq!(parse_copy_range(wrong), None, "{wrong}");
         }
     }

@@ -8,8 +8,14 @@ use crate::place::PUBLIC_BUCKET;
 
 /// Headers that are refused whatever their value, by how they begin.
 const NOT_IMPLEMENTED: [(&str, &str); 9] = [
-    ("x-amz-server-side-encryption-customer-", "Encryption by a key of yours (SSE-C) is not implemented: content is always encrypted at rest by the server's key"),
-    ("x-amz-copy-source-server-side-encryption-customer-", "Encryption by a key of yours (SSE-C) is not implemented"),
+    (
+        "x-amz-server-side-encryption-customer-",
+        "Encryption by a key of yours (SSE-C) is not implemented: content is always encrypted at rest by the server's key",
+    ),
+    (
+        "x-amz-copy-source-server-side-encryption-customer-",
+        "Encryption by a key of yours (SSE-C) is not implemented",
+    ),
     ("x-amz-server-side-encryption-aws-kms-key-id", "Encryption by KMS is not implemented: use AES256"),
     ("x-amz-server-side-encryption-context", "Encryption by KMS is not implemented: use AES256"),
     ("x-amz-write-offset-bytes", "Appending to objects is not implemented"),
@@ -59,7 +65,10 @@ fn check_acl(headers: &HeaderMap, bucket: Option<&str>) -> Result<(), Failure> {
         None | Some(b"private" | b"bucket-owner-full-control" | b"bucket-owner-read") => Ok(()),
         Some(b"public-read") if bucket == Some(PUBLIC_BUCKET) => Ok(()),
         Some(
-            b"public-read" | b"public-read-write" | b"authenticated-read" | b"aws-exec-read"
+            b"public-read"
+            | b"public-read-write"
+            | b"authenticated-read"
+            | b"aws-exec-read"
             | b"log-delivery-write",
         ) => Err(no_acls()),
         Some(_) => Err(Failure::argument("This canned ACL does not exist").fact("ArgumentName", "x-amz-acl")),

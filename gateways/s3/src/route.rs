@@ -77,11 +77,6 @@ pub(crate) enum Setting {
 }
 
 impl Operation {
-    /// Whether the body is the object's or the part's content: it is streamed, and never parsed.
-    pub(crate) fn takes_content(self) -> bool {
-        matches!(self, Operation::PutObject | Operation::UploadPart)
-    }
-
     /// Whether anybody may ask for it without a signature: reading what is below `public`.
     pub(crate) fn is_anonymous_read(self) -> bool {
         matches!(self, Operation::GetObject | Operation::HeadObject)
@@ -140,8 +135,17 @@ const REFINING: [&str; 25] = [
 ];
 
 /// Parameters that choose among the operations on a bucket or an object, settings aside.
-const CHOOSING: [&str; 9] =
-    ["attributes", "delete", "legal-hold", "retention", "uploadId", "uploads", "versionId", "versions", "tagging"];
+const CHOOSING: [&str; 9] = [
+    "attributes",
+    "delete",
+    "legal-hold",
+    "retention",
+    "uploadId",
+    "uploads",
+    "versionId",
+    "versions",
+    "tagging",
+];
 
 /// Finds the operation.
 ///
@@ -237,7 +241,8 @@ fn resolve_bucket(method: &Method, query: &Query, is_form: bool) -> Result<Opera
 
 fn resolve_object(method: &Method, query: &Query, copies: bool) -> Result<Operation, Failure> {
     let (get, put, delete) = (*method == Method::GET, *method == Method::PUT, *method == Method::DELETE);
-    let chosen = ["acl", "attributes", "legal-hold", "retention", "tagging"].into_iter().find(|n| query.has(n));
+    let chosen =
+        ["acl", "attributes", "legal-hold", "retention", "tagging"].into_iter().find(|n| query.has(n));
     if let Some(name) = chosen {
         return match name {
             "acl" if get => Ok(Operation::GetObjectAcl),
@@ -329,7 +334,8 @@ mod tests {
 
     #[test]
     fn no_sub_resource_reaches_what_is_above_it() {
-        let objects = ["torrent", "restore", "select", "website", "anything", "Acl", "append=1", "renameObject"];
+        let objects =
+            ["torrent", "restore", "select", "website", "anything", "Acl", "append=1", "renameObject"];
         for method in ["GET", "HEAD", "PUT", "DELETE", "POST"] {
             for name in objects {
                 let outcome = resolved(method, &format!("/b/k?{name}"));

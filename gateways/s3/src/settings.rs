@@ -56,7 +56,10 @@ pub(crate) async fn get(call: &mut Call, setting: Setting) -> Answer {
             xml.raw_text(&call.shared.region);
         }
         Setting::Encryption => {
-            xml.open("Rule").open("ApplyServerSideEncryptionByDefault").plain("SSEAlgorithm", "AES256").close();
+            xml.open("Rule")
+                .open("ApplyServerSideEncryptionByDefault")
+                .plain("SSEAlgorithm", "AES256")
+                .close();
             xml.plain("BucketKeyEnabled", false);
         }
         Setting::OwnershipControls => {

@@ -116,7 +116,8 @@ fn parse_query(query: &Query) -> Result<Claim, Failure> {
     }
     field("X-Amz-Date")?;
     // Refused with 403, as a URL that is over is: no client learns anything from the difference.
-    let expires = field("X-Amz-Expires")?.parse::<i64>().ok().filter(|secs| (1..=PRESIGNED_SECS_MAX).contains(secs));
+    let expires =
+        field("X-Amz-Expires")?.parse::<i64>().ok().filter(|secs| (1..=PRESIGNED_SECS_MAX).contains(secs));
     if expires.is_none() {
         let message = "X-Amz-Expires must be between 1 and 604800 seconds (a week)";
         let mut failure = wrong(message);
@@ -193,7 +194,8 @@ impl Gatekeeper {
     ) -> Result<Admitted, Failure> {
         check_signed_headers(head, claim)?;
         let time = request_time(head, claim)?;
-        let key = core.signing_key(&claim.access_key, &door).await.map_err(|e| Failure::of(e, Doing::Login))?;
+        let key =
+            core.signing_key(&claim.access_key, &door).await.map_err(|e| Failure::of(e, Doing::Login))?;
         let checked = KEY.scope(key.clone(), self.check(head, time.as_deref())).await;
         if let Err(failure) = checked {
             if failure.is(Code::SIGNATURE_MISMATCH) {
@@ -305,7 +307,8 @@ struct KeyOfRequest;
 #[async_trait]
 impl S3Auth for KeyOfRequest {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
-        let found = KEY.try_with(|key| (key.access_key() == access_key).then(|| SecretKey::from(key.secret())));
+        let found =
+            KEY.try_with(|key| (key.access_key() == access_key).then(|| SecretKey::from(key.secret())));
         found.ok().flatten().ok_or_else(|| s3s::s3_error!(InvalidAccessKeyId))
     }
 }

@@ -47,7 +47,8 @@ mod tests {
         for version in [VersionId::Null, VersionId::Seq(Seq(1)), VersionId::Seq(Seq(u64::MAX))] {
             assert_eq!(parse_version_id(&version_id_text(version)).unwrap(), version);
         }
-        for wrong in ["", "NULL", "0", "0000000000000000", "000000000000000g", "00000000000000001", "+000000000000001"]
+        for wrong in
+            ["", "NULL", "0", "0000000000000000", "000000000000000g", "00000000000000001", "+000000000000001"]
         {
             assert!(parse_version_id(wrong).is_err(), "{wrong}");
         }

@@ -67,7 +67,8 @@ async fn page(
     for _ in 0..SCANS_MAX {
         let Some((after, version)) = page.next.take() else { break };
         let request = asked.request(&after, asked.limit - page.items.len());
-        let found = call.session.scan_versions(&asked.bucket, request, version).await.map_err(bucket_failure)?;
+        let found =
+            call.session.scan_versions(&asked.bucket, request, version).await.map_err(bucket_failure)?;
         page.items.extend(found.items);
         page.next = found.next;
         if page.items.len() >= asked.limit {

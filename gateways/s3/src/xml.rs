@@ -1,5 +1,6 @@
 //! XML both ways: a small writer for answers, and bounded reading of requests by s3s' types.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -12,8 +13,7 @@ const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 /// Most elements inside one another in a request.
 const DEPTH_MAX: usize = 16;
 /// What `encoding-type=url` leaves as it is.
-const KEPT: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b'/');
+const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b'/');
 
 /// An XML document being written.
 pub(crate) struct Xml {
@@ -52,7 +52,8 @@ impl Xml {
 
     /// Opens an element with an attribute of XML Schema's instance namespace, as grantees have.
     pub(crate) fn open_typed(&mut self, name: &'static str, kind: &str) -> &mut Xml {
-        let tag = format!("<{name} xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type=\"{kind}\">");
+        let tag =
+            format!("<{name} xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type=\"{kind}\">");
         self.out.extend_from_slice(tag.as_bytes());
         self.open.push(name);
         self
@@ -168,15 +169,16 @@ pub(crate) fn read<T>(bytes: &[u8]) -> Result<T, Failure>
 where
     T: for<'xml> Deserialize<'xml>,
 {
-    check(bytes)?;
-    let mut reader = Deserializer::new(bytes);
+    let text = check(bytes)?;
+    let text = resolve_references(text);
+    let mut reader = Deserializer::new(text.as_bytes());
     let value = T::deserialize(&mut reader).map_err(|_| Failure::malformed_xml())?;
     reader.expect_eof().map_err(|_| Failure::malformed_xml())?;
     Ok(value)
 }
 
 /// The reader passes over document types and CDATA sections: the first is an attack, the second would lose a key.
-fn check(bytes: &[u8]) -> Result<(), Failure> {
+fn check(bytes: &[u8]) -> Result<&str, Failure> {
     let text = std::str::from_utf8(bytes).map_err(|_| Failure::malformed_xml())?;
     let (mut depth, mut rest) = (0_usize, text);
     while let Some(start) = rest.find('<') {
@@ -201,7 +203,39 @@ fn check(bytes: &[u8]) -> Result<(), Failure> {
             return Err(Failure::malformed_xml());
         }
     }
-    Ok(())
+    Ok(text)
+}
+
+/// Puts characters in the place of their references where the reader refuses these: beyond the first 65,536, and control
+/// characters, which keys may hold and which no other way of writing them gets into a document.
+fn resolve_references(text: &str) -> Cow<'_, str> {
+    if !text.contains("&#") {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("&#") {
+        out.push_str(&rest[..start]);
+        let reference = rest[start..].find(';').map_or("", |end| &rest[start..=start + end]);
+        let digits = reference.strip_prefix("&#").and_then(|one| one.strip_suffix(';')).unwrap_or_default();
+        let number = match digits.strip_prefix(['x', 'X']) {
+            Some(digits) => u32::from_str_radix(digits, 16),
+            None => digits.parse(),
+        };
+        let character = number.ok().and_then(char::from_u32);
+        match character.filter(|c| *c > '\u{ffff}' || (c.is_ascii_control() && !"\t\n\r".contains(*c))) {
+            Some(character) => {
+                out.push(character);
+                rest = &rest[start + reference.len()..];
+            }
+            None => {
+                out.push_str("&#");
+                rest = &rest[start + 2..];
+            }
+        }
+    }
+    out.push_str(rest);
+    out.into()
 }
 
 #[cfg(test)]
@@ -249,10 +283,10 @@ mod tests {
 
     #[test]
     fn keys_come_back_exact() {
-        let text = "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Object><Key> a&amp;b&#x1;&#13;/é </Key>\
+        let text = "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Object><Key> a&amp;b&#x1;&#13;/é&#128512;&#X1F600; </Key>\
                     </Object><Quiet>true</Quiet></Delete>";
         let delete: Delete = read(text.as_bytes()).unwrap();
-        assert_eq!(delete.objects[0].key, " a&b\u{1}\r/é ");
+        assert_eq!(delete.objects[0].key, " a&b\u{1}\r/é😀😀 ");
         assert_eq!(delete.quiet, Some(true));
     }
 }

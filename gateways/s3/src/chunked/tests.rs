@@ -138,7 +138,9 @@ fn unsigned_framing() {
 #[test]
 fn times() {
     assert_eq!(parse_amz_time("20130524T000000Z"), Some(Timestamp(1_369_353_600_000)));
-    for wrong in ["", "20130524", "20130524T000000", "2013052AT000000Z", "20130524 000000Z ", "é0130524T00000Z"] {
+    for wrong in
+        ["", "20130524", "20130524T000000", "2013052AT000000Z", "20130524 000000Z ", "é0130524T00000Z"]
+    {
         assert_eq!(parse_amz_time(wrong), None, "{wrong}");
     }
 }
