@@ -242,7 +242,7 @@ mod tests {
             expose: vec!["ETag".into()],
             max_age_secs: Some(3000),
         };
-        assert_eq!(parse(&write(std::slice::from_ref(&rule)).finish()).unwrap(), [rule.clone()]);
+        assert_eq!(parse(&write(std::slice::from_ref(&rule)).finish()).unwrap(), vec![rule.clone()]);
         let code = |rule: CorsRule| parse(&write(&[rule]).finish()).unwrap_err().code;
         assert_eq!(code(CorsRule { methods: vec!["PATCH".into()], ..rule.clone() }), "InvalidRequest");
         assert_eq!(code(CorsRule { origins: vec!["*.*".into()], ..rule.clone() }), "InvalidRequest");

@@ -324,7 +324,9 @@ mod tests {
         headers
     }
 
-    fn code(pairs: &[(&'static str, &str)]) -> Option<String> {
+    type Pairs<'a> = &'a [(&'static str, &'a str)];
+
+    fn code(pairs: Pairs<'_>) -> Option<String> {
         parse(&headers(pairs)).err().map(|failure| failure.code.into_owned())
     }
 
@@ -356,7 +358,7 @@ mod tests {
         let (key, value) = (format!("{}=", "k".repeat(129)), format!("k={}", "é".repeat(257)));
         let many = (0..11).map(|n| format!("k{n}=")).collect::<Vec<_>>().join("&");
         let date = ("x-amz-object-lock-retain-until-date", "2030-01-01T00:00:00Z");
-        let table: &[(&[(&'static str, &str)], Option<&str>)] = &[
+        let table: &[(Pairs<'_>, Option<&str>)] = &[
             (&[("x-amz-meta-a", &long)], Some("MetadataTooLarge")),
             (&[("x-amz-meta-a", &long[..2047])], None),
             (&[("x-amz-tagging", &key)], Some("InvalidTag")),

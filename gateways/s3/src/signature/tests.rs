@@ -30,7 +30,8 @@ fn what_a_request_says_of_its_signature() {
         let query = presigned.replace("=604800", &format!("={expires}"));
         assert_eq!(claim(&[], &query), Err("AuthorizationQueryParametersError".into()), "{expires}");
     }
-    for name in ["X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature"] {
+    for name in ["X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature"]
+    {
         let query = presigned.replace(name, "X-Other");
         assert_eq!(claim(&[], &query), Err("AuthorizationQueryParametersError".into()), "{name}");
     }
@@ -49,8 +50,16 @@ fn other_ways_are_refused_by_name() {
         (&[GOOD, GOOD], "", "InvalidArgument"),
         (&[GOOD], "X-Amz-Signature=x", "InvalidArgument"),
         (&["AWS4-HMAC-SHA256 Credential=AKID/d/r/s3/aws4_request"], "", "AuthorizationHeaderMalformed"),
-        (&["AWS4-HMAC-SHA256 Credential=AKID,SignedHeaders=a,Signature=b"], "", "AuthorizationHeaderMalformed"),
-        (&["AWS4-HMAC-SHA256 Credential=A/d/r/sts/aws4_request,SignedHeaders=a,Signature=b"], "", "InvalidRequest"),
+        (
+            &["AWS4-HMAC-SHA256 Credential=AKID,SignedHeaders=a,Signature=b"],
+            "",
+            "AuthorizationHeaderMalformed",
+        ),
+        (
+            &["AWS4-HMAC-SHA256 Credential=A/d/r/sts/aws4_request,SignedHeaders=a,Signature=b"],
+            "",
+            "InvalidRequest",
+        ),
     ];
     for (authorization, query, code) in table {
         assert_eq!(claim(authorization, query), Err(code.to_owned()), "{authorization:?} {query}");
