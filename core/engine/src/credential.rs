@@ -251,6 +251,15 @@ impl Core {
         Ok(SigningKey { handle, secret })
     }
 
+    /// The account that an access key belongs to.
+    pub(crate) fn account_of_key(&self, access_key: &str) -> Res<Option<Arc<AccountHandle>>> {
+        if access_key.len() > ACCESS_KEY_BYTES_MAX {
+            return Ok(None);
+        }
+        let handle = self.credential_by(access_key_hash(access_key), &global::access_key(access_key))?;
+        handle.map(|handle| self.account(handle.record.account)).transpose()
+    }
+
     /// Counts a wrong signature as a failed login.
     pub fn signature_failed(&self, key: &SigningKey, door: &Door) {
         self.refuse_login(Some(key.handle.record.account), door, self.0.env.now());

@@ -40,6 +40,7 @@ mod commit;
 mod complete;
 mod content;
 mod core;
+mod cors;
 mod credential;
 mod env;
 mod fault;

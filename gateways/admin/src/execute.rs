@@ -39,6 +39,8 @@ pub struct Context {
     pub started: Option<Instant>,
     /// Where S3 clients are to connect, for new credentials.
     pub s3_endpoint: String,
+    /// The region that S3 clients are told.
+    pub s3_region: String,
 }
 
 /// Hears of progress: a line for people.
@@ -174,7 +176,7 @@ async fn app_add(
         "expires": expires.map(crate::show_moment),
         "s3": {
             "endpoint": context.s3_endpoint,
-            "region": "us-east-1",
+            "region": context.s3_region,
             "access_key": new.access_key,
             "secret_key": *new.secret_key,
         },

@@ -44,7 +44,8 @@ pub trait Gateway: Send + Sync {
 /// A place on the shared HTTP listener.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mount {
-    /// Only requests to this host (without port, compared without case); `None`: every host.
+    /// Only requests to this host (without port, compared without case), or with `*.` before it to every host below
+    /// it; `None`: every host.
     pub host: Option<String>,
     /// Which paths.
     pub path: MountPath,
@@ -77,7 +78,7 @@ impl Mount {
     /// longer path, then a list of methods.
     pub(crate) fn fit(&self, host: Option<&str>, path: &str, method: &str) -> Option<(bool, usize, bool)> {
         if let Some(wanted) = &self.host
-            && !host.is_some_and(|h| h.eq_ignore_ascii_case(wanted))
+            && !host.is_some_and(|host| is_host(wanted, host))
         {
             return None;
         }
@@ -93,4 +94,10 @@ impl Mount {
         }?;
         Some((self.host.is_some(), length, !self.methods.is_empty()))
     }
+}
+
+fn is_host(wanted: &str, host: &str) -> bool {
+    let Some(above) = wanted.strip_prefix('*') else { return host.eq_ignore_ascii_case(wanted) };
+    let below = host.len().checked_sub(above.len()).filter(|start| *start > 0);
+    below.and_then(|start| host.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(above))
 }

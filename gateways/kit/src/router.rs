@@ -115,6 +115,7 @@ mod tests {
             named("dav", vec![Mount::prefix("/dav/"), Mount::exact("/", &["PROPFIND"])]),
             named("web", vec![Mount::prefix("/"), Mount::prefix("/dav/ui/")]),
             named("s3", vec![on_host("s3.example.org", Mount::prefix("/"))]),
+            named("buckets", vec![on_host("*.s3.example.org", Mount::prefix("/"))]),
         ];
         HttpRouter::new(gateways, || true)
     }
@@ -129,6 +130,9 @@ mod tests {
             ("GET", "/davx", "a", "web"),
             ("GET", "/dav/ui/x", "a", "web"),
             ("GET", "/dav/x", "S3.example.org:443", "s3"),
+            ("GET", "/dav/x", "b.S3.example.org:443", "buckets"),
+            ("GET", "/dav/x", ".s3.example.org", "dav"),
+            ("GET", "/dav/x", "xs3.example.org", "dav"),
             ("GET", "/dav/x", "[::1]:8080", "dav"),
         ];
         for (method, path, host, wanted) in table {

@@ -154,6 +154,9 @@ fn core_options(data: &Path, settings: &Settings) -> Result<Options, String> {
     let mut options = Options::new(blobs);
     // The metadata lies on this disk in any case; content only when it is local.
     options.disk = Some(data.to_path_buf()).filter(|_| local);
+    if let Some(secs) = settings.s3().lifecycle_day_secs {
+        options.lifecycle_day_secs = secs;
+    }
     if let Some(secs) = settings.retention_secs()? {
         options.retention_secs = secs;
     }

@@ -4,14 +4,19 @@ use std::sync::Arc;
 
 use allod_core::Core;
 use allod_kit::Gateway;
+use allod_s3::S3;
 
 /// Gateways that mount on the shared HTTP listener.
-pub fn http_gateways(core: &Core) -> Vec<Arc<dyn Gateway>> {
-    vec![Arc::new(allod_dav::Dav::new(core.clone()))]
+pub fn http_gateways(core: &Core, s3: Option<&S3>) -> Vec<Arc<dyn Gateway>> {
+    let mut gateways: Vec<Arc<dyn Gateway>> = vec![Arc::new(allod_dav::Dav::new(core.clone()))];
+    gateways.extend(s3.map(|s3| Arc::new(s3.beside_others()) as Arc<dyn Gateway>));
+    gateways
 }
 
 /// The protocols served on the HTTP listener, for people.
 pub const HTTP_PROTOCOLS: &str = "WebDAV";
+/// The protocol served on the S3 listener, for people.
+pub const S3_PROTOCOLS: &str = "S3";
 
 /// Listeners of the contract that this build cannot serve yet: asking for one is answered with a warning.
-pub const LATER: [&str; 4] = ["s3", "imap", "submission", "mx"];
+pub const LATER: [&str; 3] = ["imap", "submission", "mx"];

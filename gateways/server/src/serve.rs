@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use allod_admin::{Context, SOCKET_NAME, Served};
 use allod_core::Core;
-use allod_kit::{Binding, HttpOptions, HttpRouter, Listener, Stop, Tls, serve_http};
+use allod_kit::{Binding, Gateway, HttpOptions, HttpRouter, Listener, Stop, Tls, serve_http};
+use allod_s3::S3;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::registry;
@@ -17,20 +18,25 @@ use crate::settings::Settings;
 const HTTP_PLAIN: &str = "127.0.0.1:8080";
 /// The default for HTTP with one.
 const HTTP_TLS: &str = "0.0.0.0:443";
+/// The default for S3 without a certificate.
+const S3_PLAIN: &str = "127.0.0.1:9000";
+/// The default for S3 with one.
+const S3_TLS: &str = "0.0.0.0:9000";
 /// The longest a stop may take.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
-/// Where S3 is to be served; new credentials name it.
-const S3_ENDPOINT: &str = "http://127.0.0.1:9000";
 
 /// What commands act on while no server runs.
-pub fn stopped_context(core: &Core, data: &Path) -> Context {
+pub fn stopped_context(core: &Core, data: &Path, settings: &Settings) -> Context {
+    let tls = settings.tls_files().is_ok_and(|files| files.is_some());
+    let address = s3_address(settings, tls).to_string();
     Context {
         operator: core.operator(),
         version: crate::VERSION,
         data: data.display().to_string(),
         served: Vec::new(),
         started: None,
-        s3_endpoint: S3_ENDPOINT.into(),
+        s3_endpoint: s3_endpoint(settings, &address, tls),
+        s3_region: settings.s3().region().to_owned(),
     }
 }
 
@@ -48,18 +54,32 @@ pub async fn serve(
     // Taken before anything is announced: a stop that comes right after `ready` is a clean one.
     let signals = Signals::listen()?;
     let tls = load_tls(settings)?;
-    let (listener, served) = bind_http(settings, tls.as_ref()).await?;
-    let mut context = stopped_context(&core, data);
-    context.served = vec![served];
+    let http =
+        bind(settings.http.unwrap_or(default(HTTP_PLAIN, HTTP_TLS, tls.is_some())), settings, tls.as_ref());
+    let http = http.await?;
+    let mut context = stopped_context(&core, data, settings);
+    context.served = vec![http.served("http", registry::HTTP_PROTOCOLS)];
+    let s3 = bind_s3(&core, settings, tls.as_ref()).await?;
+    if let Some((_, bound)) = &s3 {
+        context.s3_endpoint = s3_endpoint(settings, &bound.address, tls.is_some());
+        context.served.push(bound.served("s3", registry::S3_PROTOCOLS));
+    }
     context.started = Some(Instant::now());
     let admin = allod_admin::serve(&data.join(SOCKET_NAME), context.clone(), stop.clone()).await;
     admin.map_err(|error| format!("cannot make the admin socket in {}: {error}", data.display()))?;
     core.start_workers();
 
     let options = HttpOptions { trusted_proxies: settings.proxies()?, ..HttpOptions::default() };
-    let probe = core.clone();
-    let router = HttpRouter::new(registry::http_gateways(&core), move || probe.is_readable());
-    let http = tokio::spawn(serve_http(listener, Arc::new(router), options, stop.clone()));
+    let spawn = |listener, gateways| {
+        let probe = core.clone();
+        let router = Arc::new(HttpRouter::new(gateways, move || probe.is_readable()));
+        tokio::spawn(serve_http(listener, router, options.clone(), stop.clone()))
+    };
+    let beside = registry::http_gateways(&core, s3.as_ref().map(|(gateway, _)| gateway));
+    let mut serving = vec![spawn(http.listener, beside)];
+    if let Some((gateway, bound)) = s3 {
+        serving.push(spawn(bound.listener, vec![Arc::new(gateway) as Arc<dyn Gateway>]));
+    }
     ready(&context.served);
     // Without systemd there is nobody to tell.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
@@ -69,8 +89,10 @@ pub async fn serve(
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     stop.cancel();
     let end = async {
-        if let Err(error) = http.await {
-            tracing::error!(%error, "the HTTP listener failed");
+        for listener in serving {
+            if let Err(error) = listener.await {
+                tracing::error!(%error, "a listener failed");
+            }
         }
         core.close().await
     };
@@ -90,24 +112,58 @@ fn load_tls(settings: &Settings) -> Result<Option<Tls>, String> {
     }
 }
 
-async fn bind_http(settings: &Settings, tls: Option<&Tls>) -> Result<(Listener, Served), String> {
-    let address: SocketAddr = match settings.http {
-        Some(address) => address,
-        None => {
-            let default = if tls.is_some() { HTTP_TLS } else { HTTP_PLAIN };
-            // Invariant: the defaults are addresses.
-            default.parse().expect("a default address parses")
-        }
-    };
+/// An open listener of HTTP.
+struct Bound {
+    listener: Listener,
+    address: String,
+}
+
+impl Bound {
+    fn served(&self, listener: &'static str, protocols: &'static str) -> Served {
+        let scheme = if self.listener.is_tls() { "https" } else { "http" };
+        Served { listener, url: format!("{scheme}://{}", self.address), protocols }
+    }
+}
+
+async fn bind(address: SocketAddr, settings: &Settings, tls: Option<&Tls>) -> Result<Bound, String> {
     let binding = match tls {
         Some(tls) => Binding::https(address, tls.clone()),
         None => Binding { insecure: settings.insecure.unwrap_or(false), ..Binding::plain(address) },
     };
     let listener = Listener::bind(binding).await.map_err(|error| error.to_string())?;
     let bound = listener.local_addr().map_err(|error| error.to_string())?;
-    let scheme = if listener.is_tls() { "https" } else { "http" };
-    let url = format!("{scheme}://{bound}");
-    Ok((listener, Served { listener: "http", url, protocols: registry::HTTP_PROTOCOLS }))
+    Ok(Bound { listener, address: bound.to_string() })
+}
+
+/// The S3 gateway and its listener, unless it is switched off.
+async fn bind_s3(core: &Core, settings: &Settings, tls: Option<&Tls>) -> Result<Option<(S3, Bound)>, String> {
+    let s3 = settings.s3();
+    if s3.enabled == Some(false) {
+        return Ok(None);
+    }
+    let bound = bind(s3_address(settings, tls.is_some()), settings, tls).await;
+    let bound = bound.map_err(|error| format!("S3: {error} (--s3 ADDR:PORT; --no-s3 leaves it out)"))?;
+    let options = allod_s3::Options { domains: s3.domains(), region: s3.region().to_owned() };
+    Ok(Some((S3::new(core.clone(), options), bound)))
+}
+
+fn s3_address(settings: &Settings, tls: bool) -> SocketAddr {
+    settings.s3().listen.unwrap_or(default(S3_PLAIN, S3_TLS, tls))
+}
+
+/// Where S3 clients are to connect: the first name that is set, else the address.
+fn s3_endpoint(settings: &Settings, address: &str, tls: bool) -> String {
+    let scheme = if tls { "https" } else { "http" };
+    let port = address.rsplit(':').next().unwrap_or_default();
+    match settings.s3().domains().first() {
+        Some(name) => format!("{scheme}://{name}:{port}"),
+        None => format!("{scheme}://{address}"),
+    }
+}
+
+fn default(plain: &str, with_tls: &str, tls: bool) -> SocketAddr {
+    // Invariant: the defaults are addresses.
+    if tls { with_tls } else { plain }.parse().expect("a default address parses")
 }
 
 struct Signals {

@@ -20,6 +20,8 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 pub struct Settings {
     /// Where HTTP is served: WebDAV and, later, everything else that speaks HTTP.
     pub http: Option<SocketAddr>,
+    /// The S3 window.
+    pub s3: Option<S3Serving>,
     /// Certificate chain, PEM.
     pub tls_cert: Option<PathBuf>,
     /// Private key, PEM.
@@ -42,6 +44,58 @@ pub struct Settings {
     pub disk_reserve: Option<String>,
     /// The file that holds the passphrase of the master key.
     pub passphrase_file: Option<PathBuf>,
+}
+
+/// How S3 is served.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct S3Serving {
+    /// Whether it is served at all; it is unless this says `false`.
+    pub enabled: Option<bool>,
+    /// Where.
+    pub listen: Option<SocketAddr>,
+    /// One name or several below which buckets are host names, such as `s3.example.org`.
+    pub domain: Option<Domains>,
+    /// The region that clients are told. Default `us-east-1`; requests signed for others are served all the same.
+    pub region: Option<String>,
+    /// The length of a lifecycle day in seconds, for tests.
+    pub lifecycle_day_secs: Option<u64>,
+}
+
+/// One name or several.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Domains {
+    /// One.
+    One(String),
+    /// Several.
+    Several(Vec<String>),
+}
+
+impl S3Serving {
+    fn or(self, other: S3Serving) -> S3Serving {
+        S3Serving {
+            enabled: self.enabled.or(other.enabled),
+            listen: self.listen.or(other.listen),
+            domain: self.domain.or(other.domain),
+            region: self.region.or(other.region),
+            lifecycle_day_secs: self.lifecycle_day_secs.or(other.lifecycle_day_secs),
+        }
+    }
+
+    /// The names below which buckets are host names.
+    pub fn domains(&self) -> Vec<String> {
+        match &self.domain {
+            None => Vec::new(),
+            Some(Domains::One(name)) => vec![name.clone()],
+            Some(Domains::Several(names)) => names.clone(),
+        }
+    }
+
+    /// The region that clients are told.
+    pub fn region(&self) -> &str {
+        self.region.as_deref().unwrap_or(allod_s3::REGION_DEFAULT)
+    }
 }
 
 /// How to reach the bucket that content lies in.
@@ -87,6 +141,7 @@ impl Settings {
     pub fn or(self, other: Settings) -> Settings {
         Settings {
             http: self.http.or(other.http),
+            s3: Some(self.s3.unwrap_or_default().or(other.s3.unwrap_or_default())),
             tls_cert: self.tls_cert.or(other.tls_cert),
             tls_key: self.tls_key.or(other.tls_key),
             insecure: self.insecure.or(other.insecure),
@@ -99,6 +154,11 @@ impl Settings {
             disk_reserve: self.disk_reserve.or(other.disk_reserve),
             passphrase_file: self.passphrase_file.or(other.passphrase_file),
         }
+    }
+
+    /// How S3 is served.
+    pub fn s3(&self) -> S3Serving {
+        self.s3.clone().unwrap_or_default()
     }
 
     /// Whether a certificate is set.
@@ -166,13 +226,18 @@ mod tests {
     #[test]
     fn the_file_is_read_and_flags_win() {
         let folder = tempfile::tempdir().unwrap();
-        let text = "http = \"127.0.0.1:1\"\nretention = \"10d\"\n[blobs_s3]\nendpoint = \"http://x\"\n";
+        let text = "http = \"127.0.0.1:1\"\nretention = \"10d\"\n[blobs_s3]\nendpoint = \"http://x\"\n\
+                    [s3]\ndomain = [\"a\", \"b\"]\nregion = \"here\"\n";
         fs::write(folder.path().join(FILE_NAME), text).unwrap();
         let file = Settings::from_file(folder.path()).unwrap();
         assert_eq!(file.retention_secs(), Ok(Some(864_000)));
-        let flags = Settings { http: Some("127.0.0.1:2".parse().unwrap()), ..Settings::default() };
+        let s3 = S3Serving { domain: Some(Domains::One("c".into())), ..S3Serving::default() };
+        let flags =
+            Settings { http: Some("127.0.0.1:2".parse().unwrap()), s3: Some(s3), ..Settings::default() };
+        assert_eq!(file.s3().domains(), ["a", "b"]);
         let both = flags.or(file);
         assert_eq!(both.http.unwrap().port(), 2);
+        assert_eq!((both.s3().domains(), both.s3().region()), (vec!["c".to_owned()], "here"));
         assert_eq!(both.blobs_s3.unwrap().endpoint.as_deref(), Some("http://x"));
     }
 

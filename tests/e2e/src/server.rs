@@ -43,6 +43,7 @@ pub struct Server {
     data: PathBuf,
     child: Option<Child>,
     address: String,
+    s3_address: String,
     flags: Vec<String>,
 }
 
@@ -57,6 +58,10 @@ pub struct App {
     pub password: String,
     /// Its bearer token.
     pub bearer: String,
+    /// Its S3 access key.
+    pub access_key: String,
+    /// Its S3 secret key.
+    pub secret_key: String,
 }
 
 impl Server {
@@ -70,7 +75,8 @@ impl Server {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let flags = flags.iter().map(|f| (*f).to_owned()).collect();
         let data = folder.path().join("data");
-        let mut server = Server { _folder: Some(folder), data, child: None, address: String::new(), flags };
+        let (address, s3_address) = (String::new(), String::new());
+        let mut server = Server { _folder: Some(folder), data, child: None, address, s3_address, flags };
         server.cli(&["account", "add", "alice", "--json"]);
         server.serve();
         server
@@ -78,8 +84,8 @@ impl Server {
 
     /// Serves a store that is there already.
     pub fn on(data: PathBuf) -> Server {
-        let mut server =
-            Server { _folder: None, data, child: None, address: String::new(), flags: Vec::new() };
+        let (address, s3_address, flags) = (String::new(), String::new(), Vec::new());
+        let mut server = Server { _folder: None, data, child: None, address, s3_address, flags };
         server.serve();
         server
     }
@@ -94,6 +100,11 @@ impl Server {
         &self.address
     }
 
+    /// Where S3 is served.
+    pub fn s3_address(&self) -> &str {
+        &self.s3_address
+    }
+
     /// The server's process id.
     pub fn pid(&self) -> u32 {
         self.child.as_ref().expect("the server runs").id()
@@ -102,7 +113,7 @@ impl Server {
     /// Starts to serve; returns once it says `ready`.
     pub fn serve(&mut self) {
         let mut child = Command::new(binary())
-            .args(["serve", "--http", "127.0.0.1:0", "--data"])
+            .args(["serve", "--http", "127.0.0.1:0", "--s3", "127.0.0.1:0", "--data"])
             .arg(self.data())
             .args(&self.flags)
             .env_remove("ALLOD_DATA")
@@ -115,9 +126,15 @@ impl Server {
         let stdout = child.stdout.take().expect("stdout is piped");
         for line in BufReader::new(stdout).lines() {
             let line = line.expect("the server writes text");
-            if let Some(rest) = line.strip_prefix("http ") {
+            let address = |rest: &str| {
                 let url = rest.split(' ').next().unwrap_or_default();
-                self.address = url.rsplit('/').next().unwrap_or_default().to_owned();
+                url.rsplit('/').next().unwrap_or_default().to_owned()
+            };
+            if let Some(rest) = line.strip_prefix("http ") {
+                self.address = address(rest);
+            }
+            if let Some(rest) = line.strip_prefix("s3 ") {
+                self.s3_address = address(rest);
             }
             if line == "ready" {
                 self.child = Some(child);
@@ -159,8 +176,15 @@ impl Server {
         let mut args = vec!["app", "add", "alice", "test", "--json"];
         grants.iter().for_each(|grant| args.extend(["--grant", grant]));
         let made = self.cli(&args);
-        let text = |name: &str| made[name].as_str().expect("the contract names it").to_owned();
-        App { id: text("id"), user: text("username"), password: text("password"), bearer: text("bearer") }
+        let text = |value: &Value| value.as_str().expect("the contract names it").to_owned();
+        App {
+            id: text(&made["id"]),
+            user: text(&made["username"]),
+            password: text(&made["password"]),
+            bearer: text(&made["bearer"]),
+            access_key: text(&made["s3"]["access_key"]),
+            secret_key: text(&made["s3"]["secret_key"]),
+        }
     }
 
     /// A new connection.

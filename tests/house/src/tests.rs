@@ -3,13 +3,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Floor of each package: it may use packages of lower floors only.
-const FLOORS: [(&str, u32); 10] = [
+const FLOORS: [(&str, u32); 11] = [
     ("allod-model", 0),
     ("allod-meta", 0),
     ("allod-blobs", 0),
     ("allod-core", 1),
     ("allod-kit", 2),
     ("allod-dav", 3),
+    ("allod-s3", 3),
     ("allod-admin", 3),
     ("allod-server", 4),
     ("allod-tests", 5),
@@ -17,7 +18,7 @@ const FLOORS: [(&str, u32); 10] = [
 ];
 
 /// Outside crates with one home, and the packages that may name them.
-const HOMES: [(&str, &[&str]); 15] = [
+const HOMES: [(&str, &[&str]); 17] = [
     ("redb", &["allod-meta"]),
     ("fjall", &["allod-meta"]),
     ("sled", &["allod-meta"]),
@@ -27,6 +28,8 @@ const HOMES: [(&str, &[&str]); 15] = [
     ("aws-lc-rs", &["allod-blobs"]),
     ("argon2", &["allod-blobs", "allod-core"]),
     ("quick-xml", &["allod-dav"]),
+    ("s3s", &["allod-s3"]),
+    ("crc-fast", &["allod-core", "allod-s3"]),
     ("hyper", &["allod-kit"]),
     ("hyper-util", &["allod-kit"]),
     ("rustls", &["allod-kit"]),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::settings::Settings;
+use crate::settings::{Domains, S3Serving, Settings};
 
 /// Your own cloud: everything you own in one store, behind the protocols that your apps already speak.
 #[derive(Parser, Debug)]
@@ -265,7 +265,7 @@ pub struct ServeArgs {
     /// Where to serve HTTP (WebDAV) [default: 127.0.0.1:8080, with a certificate :443]
     #[arg(long, env = "ALLOD_HTTP", value_name = "ADDR:PORT", value_parser = address)]
     pub http: Option<SocketAddr>,
-    /// Where to serve S3
+    /// Where to serve S3 [default: 127.0.0.1:9000, with a certificate :9000]
     #[arg(long, env = "ALLOD_S3", value_name = "ADDR:PORT", value_parser = address, conflicts_with = "no_s3")]
     pub s3: Option<SocketAddr>,
     /// Where to serve IMAP
@@ -280,6 +280,15 @@ pub struct ServeArgs {
     /// Do not serve S3
     #[arg(long)]
     pub no_s3: bool,
+    /// A name below which S3 buckets are host names; give it again for more
+    #[arg(long = "s3-domain", env = "ALLOD_S3_DOMAIN", value_name = "NAME", value_delimiter = ',')]
+    pub s3_domains: Vec<String>,
+    /// The region that S3 clients are told [default: us-east-1]
+    #[arg(long, env = "ALLOD_S3_REGION", value_name = "NAME")]
+    pub s3_region: Option<String>,
+    /// The length of a lifecycle day, for tests
+    #[arg(long, hide = true, value_name = "SECS")]
+    pub s3_lifecycle_day: Option<u64>,
     /// Do not serve IMAP
     #[arg(long)]
     pub no_imap: bool,
@@ -309,7 +318,7 @@ pub struct ServeArgs {
 impl ServeArgs {
     /// The listeners that were asked for and that this build cannot serve.
     pub fn unserved(&self) -> Vec<&'static str> {
-        let asked = [&self.s3, &self.imap, &self.submission, &self.mx];
+        let asked = [&self.imap, &self.submission, &self.mx];
         crate::registry::LATER
             .into_iter()
             .zip(asked)
@@ -320,8 +329,16 @@ impl ServeArgs {
 
     /// As settings.
     pub fn settings(&self) -> Settings {
+        let s3 = S3Serving {
+            enabled: self.no_s3.then_some(false),
+            listen: self.s3,
+            domain: Some(self.s3_domains.clone()).filter(|names| !names.is_empty()).map(Domains::Several),
+            region: self.s3_region.clone(),
+            lifecycle_day_secs: self.s3_lifecycle_day,
+        };
         Settings {
             http: self.http,
+            s3: Some(s3),
             tls_cert: self.tls_cert.clone(),
             tls_key: self.tls_key.clone(),
             insecure: self.insecure.then_some(true),

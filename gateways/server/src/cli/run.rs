@@ -74,7 +74,7 @@ impl Shell {
     async fn execute_directly(&self, request: &Request, bar: &ProgressBar) -> Result<Value, String> {
         let create = matches!(request, Request::AccountAdd { .. });
         let core = open(&self.data, &self.settings, create).await?;
-        let context = stopped_context(&core, &self.data);
+        let context = stopped_context(&core, &self.data, &self.settings);
         let tell = |text: &str| bar.set_message(text.to_owned());
         let outcome = allod_admin::execute(&context, request.clone(), &tell).await;
         core.close().await.map_err(|error| error.message)?;
@@ -138,7 +138,7 @@ impl Shell {
         let settings = args.settings().or(self.settings.clone());
         let core = open(&self.data, &settings, true).await?;
         self.warn(args);
-        let first = self.first_account(&core, name).await?;
+        let first = self.first_account(&core, name, &settings).await?;
         serve(core, &self.data, &settings, |served| {
             let url = served.first().map_or("", |one| one.url.as_str());
             match &first {
@@ -156,8 +156,13 @@ impl Shell {
     }
 
     /// Makes the account and its app password, unless the store has accounts.
-    async fn first_account(&self, core: &Core, name: Option<String>) -> Result<Option<Value>, String> {
-        let context = stopped_context(core, &self.data);
+    async fn first_account(
+        &self,
+        core: &Core,
+        name: Option<String>,
+        settings: &Settings,
+    ) -> Result<Option<Value>, String> {
+        let context = stopped_context(core, &self.data, settings);
         let quiet = |_: &str| {};
         let ask = |request| allod_admin::execute(&context, request, &quiet);
         let accounts = ask(Request::AccountList).await.map_err(|failure| failure.message)?;

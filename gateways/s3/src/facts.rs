@@ -1,0 +1,380 @@
+//! What is kept with an object: read from a request's headers, written into an answer's.
+
+use allod_core::{
+    HEADERS_BYTES_MAX, HeaderKind, METADATA_BYTES_MAX, Node, OBJECT_TAGS_MAX, Object, ObjectFacts, Retention,
+    RetentionMode,
+};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, EXPIRES, HeaderMap,
+    HeaderName, HeaderValue,
+};
+
+use crate::answer::{http_time, iso_time, parse_iso_time, set};
+use crate::checksum;
+use crate::error::{Code, Failure};
+use crate::query::Query;
+use crate::version::version_id_text;
+
+/// The media type of objects whose writer named none.
+pub(crate) const DEFAULT_TYPE: &str = "binary/octet-stream";
+/// How user metadata is called in headers.
+pub(crate) const METADATA_PREFIX: &str = "x-amz-meta-";
+/// Longest key of a tag, in characters.
+const TAG_KEY_CHARS_MAX: usize = 128;
+/// Longest value of a tag, in characters.
+const TAG_VALUE_CHARS_MAX: usize = 256;
+/// The storage classes that clients may name; all are kept and none has an effect.
+const STORAGE_CLASSES: [&str; 8] = [
+    "STANDARD",
+    "REDUCED_REDUNDANCY",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "INTELLIGENT_TIERING",
+    "GLACIER",
+    "DEEP_ARCHIVE",
+    "GLACIER_IR",
+];
+/// The class of objects whose writer named none.
+pub(crate) const STANDARD_CLASS: &str = "STANDARD";
+
+/// Headers that are kept and given back.
+const KEPT: [(HeaderKind, &str); 6] = [
+    (HeaderKind::CacheControl, "cache-control"),
+    (HeaderKind::ContentDisposition, "content-disposition"),
+    (HeaderKind::ContentEncoding, "content-encoding"),
+    (HeaderKind::ContentLanguage, "content-language"),
+    (HeaderKind::Expires, "expires"),
+    (HeaderKind::RedirectLocation, "x-amz-website-redirect-location"),
+];
+
+/// Reads what is to be kept with a new object: its media type and everything else.
+///
+/// # Errors
+/// `MetadataTooLarge`, `InvalidTag`, `InvalidArgument`, `InvalidStorageClass`.
+pub(crate) fn parse(headers: &HeaderMap) -> Result<(Option<String>, Object), Failure> {
+    let media_type = headers.get(CONTENT_TYPE).map(text).filter(|text| !text.is_empty());
+    let object = Object {
+        metadata: parse_metadata(headers)?,
+        headers: parse_kept(headers)?,
+        tags: match headers.get("x-amz-tagging") {
+            Some(value) => parse_tagging_header(&text(value))?,
+            None => Vec::new(),
+        },
+        retention: parse_retention(headers)?,
+        legal_hold: parse_legal_hold(headers)?,
+        storage_class: parse_storage_class(headers)?,
+        ..Object::default()
+    };
+    Ok((media_type, object))
+}
+
+/// A header's value as text: UTF-8, else what RFC 9112 left of ISO 8859-1.
+fn text(value: &HeaderValue) -> String {
+    let bytes = value.as_bytes().trim_ascii();
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
+    }
+}
+
+fn parse_metadata(headers: &HeaderMap) -> Result<Vec<(String, String)>, Failure> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    for name in headers.keys() {
+        let Some(short) = name.as_str().strip_prefix(METADATA_PREFIX).filter(|short| !short.is_empty())
+        else {
+            continue;
+        };
+        let values: Vec<String> = headers.get_all(name).iter().map(text).collect();
+        found.push((short.to_owned(), values.join(",")));
+    }
+    check_metadata(&found)?;
+    Ok(found)
+}
+
+/// S3's limit of 2 KiB, names and values together.
+pub(crate) fn check_metadata(metadata: &[(String, String)]) -> Result<(), Failure> {
+    let bytes: usize = metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if bytes <= METADATA_BYTES_MAX {
+        return Ok(());
+    }
+    let message = "Your metadata headers exceed the maximum allowed metadata size";
+    Err(Failure::new(Code::METADATA_TOO_LARGE, message)
+        .fact("Size", bytes.to_string())
+        .fact("MaxSizeAllowed", METADATA_BYTES_MAX.to_string()))
+}
+
+fn parse_kept(headers: &HeaderMap) -> Result<Vec<(HeaderKind, String)>, Failure> {
+    let mut found = Vec::new();
+    for (kind, name) in KEPT {
+        let values: Vec<String> = headers.get_all(name).iter().map(text).collect();
+        let mut value = values.join(", ");
+        if kind == HeaderKind::ContentEncoding {
+            value = without_chunked(&value);
+        }
+        if !value.is_empty() {
+            found.push((kind, value));
+        }
+    }
+    if found.iter().map(|(_, value)| value.len()).sum::<usize>() > HEADERS_BYTES_MAX {
+        let message = "Your request header section exceeds the maximum allowed size.";
+        return Err(Failure::new(Code::METADATA_TOO_LARGE, message));
+    }
+    Ok(found)
+}
+
+/// `aws-chunked` is the framing of the request, not a property of the content.
+fn without_chunked(codings: &str) -> String {
+    let codings = codings.split(',').map(str::trim);
+    codings.filter(|c| !c.is_empty() && !c.eq_ignore_ascii_case("aws-chunked")).collect::<Vec<_>>().join(", ")
+}
+
+/// Reads `x-amz-tagging`: tags as a query.
+pub(crate) fn parse_tagging_header(text: &str) -> Result<Vec<(String, String)>, Failure> {
+    let query = Query::parse(Some(text)).map_err(|_| {
+        Failure::argument(
+            "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters",
+        )
+    })?;
+    let tags = query.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    check_tags(tags, OBJECT_TAGS_MAX)
+}
+
+/// Checks tags against AWS' limits.
+///
+/// # Errors
+/// `BadRequest` for too many, `InvalidTag`.
+pub(crate) fn check_tags(tags: Vec<(String, String)>, max: usize) -> Result<Vec<(String, String)>, Failure> {
+    if tags.len() > max {
+        let message = format!("Object tags cannot be greater than {max}");
+        return Err(Failure::foreign("BadRequest".into(), http::StatusCode::BAD_REQUEST, message));
+    }
+    let wrong = |why: &'static str| Err(Failure::new(Code::INVALID_TAG, why));
+    for (at, (key, value)) in tags.iter().enumerate() {
+        if key.is_empty() || key.chars().count() > TAG_KEY_CHARS_MAX {
+            return wrong("The TagKey you have provided is invalid");
+        }
+        if value.chars().count() > TAG_VALUE_CHARS_MAX {
+            return wrong("The TagValue you have provided is invalid");
+        }
+        if key.starts_with("aws:") {
+            return wrong("System tags cannot be added/updated by requester");
+        }
+        if tags[..at].iter().any(|(known, _)| known == key) {
+            return wrong("Cannot provide multiple Tags with the same key");
+        }
+    }
+    Ok(tags)
+}
+
+/// The retention that the headers ask for.
+///
+/// # Errors
+/// `InvalidArgument` for half of it or for a mode that does not exist.
+pub(crate) fn parse_retention(headers: &HeaderMap) -> Result<Option<Retention>, Failure> {
+    let mode = headers.get("x-amz-object-lock-mode").map(text);
+    let until = headers.get("x-amz-object-lock-retain-until-date").map(text);
+    let (mode, until) = match (mode, until) {
+        (None, None) => return Ok(None),
+        (Some(mode), Some(until)) => (mode, until),
+        _ => {
+            return Err(Failure::argument(
+                "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied",
+            ));
+        }
+    };
+    let mode = parse_mode(&mode).ok_or_else(|| Failure::argument("Unknown wormMode directive."))?;
+    let until = parse_iso_time(&until)
+        .ok_or_else(|| Failure::argument("The retain until date must be provided in ISO 8601 format"))?;
+    Ok(Some(Retention { mode, until }))
+}
+
+/// A mode of retention by its name.
+pub(crate) fn parse_mode(text: &str) -> Option<RetentionMode> {
+    match text {
+        "GOVERNANCE" => Some(RetentionMode::Governance),
+        "COMPLIANCE" => Some(RetentionMode::Compliance),
+        _ => None,
+    }
+}
+
+/// The name of a mode of retention.
+pub(crate) fn mode_name(mode: RetentionMode) -> &'static str {
+    match mode {
+        RetentionMode::Governance => "GOVERNANCE",
+        RetentionMode::Compliance => "COMPLIANCE",
+    }
+}
+
+/// Whether the headers ask for a legal hold.
+///
+/// # Errors
+/// `InvalidArgument` for anything but `ON` and `OFF`.
+pub(crate) fn parse_legal_hold(headers: &HeaderMap) -> Result<bool, Failure> {
+    match headers.get("x-amz-object-lock-legal-hold").map(HeaderValue::as_bytes) {
+        None | Some(b"OFF") => Ok(false),
+        Some(b"ON") => Ok(true),
+        Some(_) => Err(Failure::argument("Legal Hold must be either of 'ON' or 'OFF'")),
+    }
+}
+
+/// The storage class that the headers name; `None` for the usual one.
+///
+/// # Errors
+/// `InvalidStorageClass` for one that does not exist.
+pub(crate) fn parse_storage_class(headers: &HeaderMap) -> Result<Option<String>, Failure> {
+    let Some(class) = headers.get("x-amz-storage-class").map(text) else { return Ok(None) };
+    match class.as_str() {
+        "" | STANDARD_CLASS => Ok(None),
+        class if STORAGE_CLASSES.contains(&class) => Ok(Some(class.to_owned())),
+        _ => Err(Failure::new(Code::INVALID_STORAGE_CLASS, "The storage class you specified is not valid")
+            .fact("StorageClassRequested", class)),
+    }
+}
+
+/// What core keeps of an object.
+///
+/// # Errors
+/// `InternalError`, which core's promise to fill it in rules out.
+pub(crate) fn facts_of(node: &Node) -> Result<&ObjectFacts, Failure> {
+    let missing = || Failure::new(Code::INTERNAL_ERROR, "the facts of the object are missing");
+    node.object.as_deref().ok_or_else(missing)
+}
+
+/// Writes what an answer to GET or HEAD says of an object beside its length.
+pub(crate) fn describe(headers: &mut HeaderMap, node: &Node, facts: &ObjectFacts) {
+    identify(headers, facts);
+    set(headers, "last-modified", http_time(node.modified));
+    headers.insert("accept-ranges", HeaderValue::from_static("bytes"));
+    set(headers, "content-type", node.media_type.as_deref().unwrap_or(DEFAULT_TYPE));
+    let object = &facts.object;
+    for (kind, value) in &object.headers {
+        if let Some((_, name)) = KEPT.iter().find(|(known, _)| known == kind)
+            && let Ok(value) = HeaderValue::from_bytes(value.as_bytes())
+        {
+            headers.insert(*name, value);
+        }
+    }
+    for (name, value) in &object.metadata {
+        let name = HeaderName::try_from(format!("{METADATA_PREFIX}{name}"));
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&encode_word(value))) {
+            headers.insert(name, value);
+        }
+    }
+    if !object.tags.is_empty() {
+        headers.insert("x-amz-tagging-count", HeaderValue::from(object.tags.len()));
+    }
+    if let Some(class) = &object.storage_class {
+        set(headers, "x-amz-storage-class", class);
+    }
+    if let Some(retention) = object.retention {
+        set(headers, "x-amz-object-lock-mode", mode_name(retention.mode));
+        set(headers, "x-amz-object-lock-retain-until-date", iso_time(retention.until));
+    }
+    if object.legal_hold {
+        headers.insert("x-amz-object-lock-legal-hold", HeaderValue::from_static("ON"));
+    }
+}
+
+/// RFC 2047 §2 for what is not ASCII, as S3 does; the rest as it is.
+fn encode_word(value: &str) -> String {
+    match value.bytes().all(|byte| (b' '..=b'~').contains(&byte) || byte == b'\t') {
+        true => value.to_owned(),
+        false => format!("=?UTF-8?B?{}?=", STANDARD.encode(value)),
+    }
+}
+
+/// Writes what tells one state of an object from another.
+pub(crate) fn identify(headers: &mut HeaderMap, facts: &ObjectFacts) {
+    set(headers, "etag", format!("\"{}\"", facts.etag));
+    if facts.versioned {
+        set(headers, "x-amz-version-id", version_id_text(facts.version));
+    }
+    headers.insert("x-amz-server-side-encryption", HeaderValue::from_static("AES256"));
+}
+
+/// Writes the checksum that is kept with an object.
+pub(crate) fn show_checksum(headers: &mut HeaderMap, object: &Object) {
+    if let Some(sum) = &object.checksum {
+        set(headers, checksum::header(sum.kind), checksum::shown(sum, object.parts));
+        set(headers, "x-amz-checksum-type", checksum::type_name(sum.composite));
+    }
+}
+
+/// Headers that a query may override: the parameter and the header.
+pub(crate) const OVERRIDES: [(&str, HeaderName); 6] = [
+    ("response-cache-control", CACHE_CONTROL),
+    ("response-content-disposition", CONTENT_DISPOSITION),
+    ("response-content-encoding", CONTENT_ENCODING),
+    ("response-content-language", CONTENT_LANGUAGE),
+    ("response-content-type", CONTENT_TYPE),
+    ("response-expires", EXPIRES),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        }
+        headers
+    }
+
+    type Pairs<'a> = &'a [(&'static str, &'a str)];
+
+    fn code(pairs: Pairs<'_>) -> Option<String> {
+        parse(&headers(pairs)).err().map(|failure| failure.code.into_owned())
+    }
+
+    #[test]
+    fn what_is_kept() {
+        let (media_type, object) = parse(&headers(&[
+            ("content-type", "text/html; x=\"é\""),
+            ("content-encoding", "aws-chunked, gzip"),
+            ("x-amz-meta-a", "1"),
+            ("x-amz-meta-a", "2"),
+            ("x-amz-meta-b", "é"),
+            ("x-amz-tagging", "k%201=v%26&k2"),
+            ("x-amz-storage-class", "GLACIER"),
+        ]))
+        .unwrap();
+        assert_eq!(media_type.as_deref(), Some("text/html; x=\"é\""));
+        assert_eq!(object.headers, [(HeaderKind::ContentEncoding, "gzip".to_owned())]);
+        assert_eq!(object.metadata[0], ("a".to_owned(), "1,2".to_owned()));
+        assert_eq!(encode_word(&object.metadata[1].1), "=?UTF-8?B?w6k=?=");
+        assert_eq!(object.tags, [("k 1".into(), "v&".into()), ("k2".into(), String::new())]);
+        assert_eq!(object.storage_class.as_deref(), Some("GLACIER"));
+        let (_, object) = parse(&headers(&[("content-encoding", "AWS-chunked,")])).unwrap();
+        assert_eq!(object, Object::default());
+    }
+
+    #[test]
+    fn what_is_refused() {
+        let long = "v".repeat(2048);
+        let (key, value) = (format!("{}=", "k".repeat(129)), format!("k={}", "é".repeat(257)));
+        let many = (0..11).map(|n| format!("k{n}=")).collect::<Vec<_>>().join("&");
+        let date = ("x-amz-object-lock-retain-until-date", "2030-01-01T00:00:00Z");
+        let table: &[(Pairs<'_>, Option<&str>)] = &[
+            (&[("x-amz-meta-a", &long)], Some("MetadataTooLarge")),
+            (&[("x-amz-meta-a", &long[..2047])], None),
+            (&[("x-amz-tagging", &key)], Some("InvalidTag")),
+            (&[("x-amz-tagging", &value)], Some("InvalidTag")),
+            (&[("x-amz-tagging", "a=1&a=2")], Some("InvalidTag")),
+            (&[("x-amz-tagging", "aws:x=1")], Some("InvalidTag")),
+            (&[("x-amz-tagging", &many)], Some("BadRequest")),
+            (&[("x-amz-storage-class", "GOLD")], Some("InvalidStorageClass")),
+            (&[("x-amz-object-lock-mode", "GOVERNANCE")], Some("InvalidArgument")),
+            (&[date], Some("InvalidArgument")),
+            (&[date, ("x-amz-object-lock-mode", "governance")], Some("InvalidArgument")),
+            (&[date, ("x-amz-object-lock-mode", "COMPLIANCE")], None),
+            (&[("x-amz-object-lock-legal-hold", "on")], Some("InvalidArgument")),
+        ];
+        for (pairs, wanted) in table {
+            assert_eq!(code(pairs).as_deref(), *wanted, "{:?}", pairs[0].0);
+        }
+    }
+}
