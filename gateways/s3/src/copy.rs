@@ -1,6 +1,6 @@
 //! CopyObject and UploadPartCopy: the content is shared, not moved.
 
-use allod_core::{CopyOptions, VersionId};
+use allod_core::{CopyOptions, Object, VersionId};
 use allod_model::{Detail, Error, ErrorKind, Path};
 use percent_encoding::percent_decode_str;
 
@@ -9,7 +9,7 @@ use crate::checksum;
 use crate::chunked::hex;
 use crate::condition;
 use crate::error::{Answer, Code, Doing, Failure};
-use crate::facts::{self, facts_of, identify};
+use crate::facts::{self, facts_of, identify, lock_failure};
 use crate::handle::Call;
 use crate::multipart::upload_id;
 use crate::parts::part_number;
@@ -49,9 +49,14 @@ pub(crate) async fn object(call: &mut Call) -> Answer {
         checksum,
         replace: replaces_metadata.then_some((media_type, object)),
     };
+    let asked = object_asked(&options);
     let itself = source.path == to;
+    if itself && source.version.is_none() && !changes_something(&options) {
+        return Err(nothing_changed());
+    }
     let copied = call.session.copy_object(&source.path, &to, options, precondition).await;
-    let (written, read) = copied.map_err(|error| copy_failure(error, &source, itself))?;
+    let failing = |error| lock_failure(copy_failure(error, &source, itself), &asked, call.shared.core.now());
+    let (written, read) = copied.map_err(failing)?;
     let facts = facts_of(&written.node)?;
     let mut xml = Xml::new("CopyObjectResult");
     xml.plain("LastModified", iso_time(written.node.modified)).etag(&facts.etag);
@@ -67,6 +72,28 @@ pub(crate) async fn object(call: &mut Call) -> Answer {
         set(headers, "x-amz-copy-source-version-id", version_id_text(read.version));
     }
     Ok(response)
+}
+
+/// The lock that the copy asks for.
+fn object_asked(options: &CopyOptions) -> Object {
+    Object { retention: options.retention, legal_hold: options.legal_hold, ..Object::default() }
+}
+
+/// Whether a copy of an object onto itself would change anything.
+fn changes_something(options: &CopyOptions) -> bool {
+    options.replace.is_some()
+        || options.tags.is_some()
+        || options.storage_class.is_some()
+        || options.checksum.is_some()
+        || options.retention.is_some()
+        || options.legal_hold
+}
+
+fn nothing_changed() -> Failure {
+    Failure::request(
+        "This copy request is illegal because it is trying to copy an object to itself without changing the object's \
+         metadata, storage class, website redirect location or encryption attributes.",
+    )
 }
 
 /// UploadPartCopy.
@@ -144,10 +171,7 @@ fn copy_failure(error: Error, source: &Source, itself: bool) -> Failure {
         (ErrorKind::NotFound, Detail::DeleteMarker(_)) if source.version.is_some() => Failure::request(
             "The source of a copy request may not specifically refer to a delete marker by version id.",
         ),
-        (ErrorKind::InvalidContent, Detail::None) if itself => Failure::request(
-            "This copy request is illegal because it is trying to copy an object to itself without changing the \
-             object's metadata, storage class, website redirect location or encryption attributes.",
-        ),
+        (ErrorKind::InvalidContent, Detail::None) if itself => nothing_changed(),
         _ => Failure::of(error, Doing::Object),
     }
 }

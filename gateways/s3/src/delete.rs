@@ -1,13 +1,13 @@
 //! DeleteObject and DeleteObjects.
 
 use allod_core::{DeleteRequest, Deleted, SCAN_ITEMS_MAX};
-use allod_model::{Etag, EtagMatch, Precondition};
+use allod_model::{Etag, EtagMatch, Precondition, RAW_KEY_BYTES_MAX};
 use http::StatusCode;
 use s3s::dto::{Delete, ObjectIdentifier};
 
 use crate::answer::{document, empty, set};
 use crate::condition;
-use crate::error::{Answer, Failure};
+use crate::error::{Answer, Code, Failure};
 use crate::get::version_asked;
 use crate::handle::{Call, object_failure};
 use crate::place::object_path;
@@ -41,6 +41,10 @@ pub(crate) async fn many(call: &mut Call) -> Answer {
         return Err(Failure::malformed_xml());
     }
     let bucket = call.bucket()?;
+    // No object can have such a key: the document is not meant to delete anything.
+    if delete.objects.iter().any(|object| object.key.len() > RAW_KEY_BYTES_MAX) {
+        return Err(Failure::new(Code::KEY_TOO_LONG, "Your key is too long"));
+    }
     let mut outcomes: Vec<Option<Result<Deleted, Failure>>> = Vec::with_capacity(delete.objects.len());
     let mut requests = Vec::with_capacity(delete.objects.len());
     for object in &delete.objects {

@@ -4,6 +4,7 @@ use allod_core::{
     HEADERS_BYTES_MAX, HeaderKind, METADATA_BYTES_MAX, Node, OBJECT_TAGS_MAX, Object, ObjectFacts, Retention,
     RetentionMode,
 };
+use allod_model::Timestamp;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{
@@ -216,6 +217,20 @@ pub(crate) fn parse_legal_hold(headers: &HeaderMap) -> Result<bool, Failure> {
         None | Some(b"OFF") => Ok(false),
         Some(b"ON") => Ok(true),
         Some(_) => Err(Failure::argument("Legal Hold must be either of 'ON' or 'OFF'")),
+    }
+}
+
+/// Translates core's refusal of an object that asks for a lock: S3 has a code of its own for buckets that cannot give it.
+pub(crate) fn lock_failure(failure: Failure, object: &Object, now: Timestamp) -> Failure {
+    let asked = object.legal_hold || object.retention.is_some();
+    if !asked || !failure.is(Code::INVALID_ARGUMENT) {
+        return failure;
+    }
+    match object.retention {
+        Some(retention) if retention.until <= now => {
+            Failure::argument("The retain until date must be in the future!")
+        }
+        _ => Failure::request("Bucket is missing Object Lock Configuration"),
     }
 }
 

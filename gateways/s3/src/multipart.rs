@@ -10,7 +10,7 @@ use crate::answer::{document, empty, set};
 use crate::checksum;
 use crate::condition::{self, bare_tag};
 use crate::error::{Answer, Doing, Failure};
-use crate::facts::{self, facts_of, identify};
+use crate::facts::{self, facts_of, identify, lock_failure};
 use crate::handle::Call;
 use crate::put::put_options;
 use crate::xml::{Xml, read};
@@ -22,9 +22,11 @@ pub(crate) async fn create(call: &mut Call) -> Answer {
     let named = call.header("x-amz-checksum-algorithm").is_some();
     let (kind, composite) =
         checksum_asked(call.header("x-amz-checksum-algorithm"), call.header("x-amz-checksum-type"))?;
+    let asked = object.clone();
     let options = put_options(media_type, object, None);
     let begun = call.session.begin_upload(&path, options, Some((kind, composite))).await;
-    let id = begun.map_err(|error| Failure::of(error, Doing::Object))?;
+    let failing = |error| lock_failure(Failure::of(error, Doing::Object), &asked, call.shared.core.now());
+    let id = begun.map_err(failing)?;
     let mut xml = Xml::new("InitiateMultipartUploadResult");
     xml.text("Bucket", call.bucket()?.as_str()).text("Key", call.key()).text("UploadId", &id.0);
     let mut response = document(xml);

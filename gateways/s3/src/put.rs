@@ -7,7 +7,7 @@ use http::{Response, StatusCode};
 use crate::answer::empty;
 use crate::condition;
 use crate::error::{Answer, Doing, Failure};
-use crate::facts::{self, facts_of, identify, show_checksum};
+use crate::facts::{self, facts_of, identify, lock_failure, show_checksum};
 use crate::handle::Call;
 
 /// PutObject. Core refuses what can be refused before it asks for the first byte, so a client that waits for
@@ -17,6 +17,7 @@ pub(crate) async fn handle(call: &mut Call) -> Answer {
     let precondition = condition::parse_write(call.headers())?;
     let (media_type, object) = facts::parse(call.headers())?;
     let (content, claims) = call.content()?;
+    let asked = object.clone();
     let options = put_options(media_type, object, claims.length);
     let outcome = content.outcome();
     let judged = outcome.clone();
@@ -29,7 +30,9 @@ pub(crate) async fn handle(call: &mut Call) -> Answer {
         Ok(())
     };
     let written = call.session.put_object(&path, options, precondition, content, at_end).await;
-    let written = written.map_err(|error| outcome.explain(error, Doing::Object))?;
+    let written = written.map_err(|error| {
+        lock_failure(outcome.explain(error, Doing::Object), &asked, call.shared.core.now())
+    })?;
     respond(&written.node)
 }
 

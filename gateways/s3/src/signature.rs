@@ -27,6 +27,8 @@ use crate::query::Query;
 pub(crate) const CLOCK_SKEW_SECS_MAX: u32 = 15 * 60;
 /// How long a presigned URL may be good, in seconds: 7 days.
 const PRESIGNED_SECS_MAX: i64 = 7 * 86_400;
+/// Hexadecimal digits of a signature.
+const SIGNATURE_DIGITS: usize = 64;
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const USE_V4: &str = "The authorization mechanism you have provided is not supported. Please use Signature Version 4 \
                       (AWS4-HMAC-SHA256); in older tools: signature_version = s3v4.";
@@ -196,7 +198,10 @@ impl Gatekeeper {
         let time = request_time(head, claim)?;
         let key =
             core.signing_key(&claim.access_key, &door).await.map_err(|e| Failure::of(e, Doing::Login))?;
-        let checked = KEY.scope(key.clone(), self.check(head, time.as_deref())).await;
+        let checked = match claim.signature.len() == SIGNATURE_DIGITS {
+            true => KEY.scope(key.clone(), self.check(head, time.as_deref())).await,
+            false => Err(mismatch()),
+        };
         if let Err(failure) = checked {
             if failure.is(Code::SIGNATURE_MISMATCH) {
                 core.signature_failed(&key, &door);
@@ -234,6 +239,14 @@ pub(crate) async fn open_session(core: &Core, key: SigningKey, door: Door) -> Re
     core.authenticate(Proof::Signature(key), door).await.map_err(|error| Failure::of(error, Doing::Login))
 }
 
+fn mismatch() -> Failure {
+    Failure::new(
+        Code::SIGNATURE_MISMATCH,
+        "The request signature we calculated does not match the signature you provided. Check your secret key and \
+         signing method.",
+    )
+}
+
 /// What s3s answered, in our words.
 fn read_refusal(status: StatusCode, document: &str) -> Failure {
     let element = |name: &str| {
@@ -242,10 +255,7 @@ fn read_refusal(status: StatusCode, document: &str) -> Failure {
     };
     let code = element("Code").unwrap_or_default();
     let known = match code.as_str() {
-        "SignatureDoesNotMatch" => {
-            "The request signature we calculated does not match the signature you provided. Check your secret key and \
-             signing method."
-        }
+        "SignatureDoesNotMatch" => return mismatch(),
         "RequestTimeTooSkewed" => {
             "The difference between the request time and the current time is too large. Set your clock."
         }
