@@ -1,7 +1,7 @@
 //! DeleteObject and DeleteObjects.
 
 use allod_core::{DeleteRequest, Deleted, SCAN_ITEMS_MAX};
-use allod_model::{Etag, EtagMatch, Precondition, RAW_KEY_BYTES_MAX};
+use allod_model::{Detail, Etag, EtagMatch, Precondition, RAW_KEY_BYTES_MAX};
 use http::StatusCode;
 use s3s::dto::{Delete, ObjectIdentifier};
 
@@ -63,6 +63,12 @@ pub(crate) async fn many(call: &mut Call) -> Answer {
             call.session.delete_objects(requests, bypass).await.map_err(object_failure)?
         }
     };
+    // Without the bucket, the whole request fails.
+    if let Some(Err(error)) =
+        judged.first().filter(|one| matches!(one, Err(e) if e.detail == Detail::NoBucket))
+    {
+        return Err(object_failure(error.clone()));
+    }
     let mut judged = judged.into_iter();
     let mut xml = Xml::new("DeleteResult");
     for (object, outcome) in delete.objects.iter().zip(outcomes) {

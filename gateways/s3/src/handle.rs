@@ -167,7 +167,7 @@ pub(crate) async fn handle(
         Err(failure) => Err(failure),
     };
     let mut response = answer.unwrap_or_else(|failure| {
-        if failure.status.is_server_error() {
+        if failure.is(Code::INTERNAL_ERROR) || failure.is(Code::SLOW_DOWN) {
             tracing::warn!(id = id.as_str(), code = %failure.code, message = %failure.message, "S3 request failed");
         }
         failure.into_response(&resource, &id, is_head)

@@ -3,7 +3,9 @@
 //! The binary is the one built beside the tests (`cargo build -p allod-server`), or the one named by `ALLOD_BIN`.
 
 mod http;
+mod s3;
 mod server;
 
 pub use http::{Connection, Reply, Request};
+pub use s3::{Signer, UNSIGNED, hex};
 pub use server::{App, Server, run};

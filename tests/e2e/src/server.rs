@@ -192,6 +192,11 @@ impl Server {
         Connection::open(&self.address)
     }
 
+    /// A new connection to S3.
+    pub fn connect_s3(&self) -> Connection {
+        Connection::open(&self.s3_address)
+    }
+
     /// Sends one request on a connection of its own.
     pub fn send(&self, request: &Request) -> Reply {
         self.connect().send(request)

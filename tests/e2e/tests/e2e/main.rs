@@ -8,6 +8,9 @@ mod crash;
 mod drive;
 mod refusals;
 mod revoke;
+mod s3;
+mod s3_refusals;
+mod s3_wire;
 
 /// Bytes that do not compress, made from a seed.
 pub fn noise(seed: u64, len: usize) -> Vec<u8> {

@@ -165,6 +165,8 @@ fn other_accounts_do_not_exist_for_a_stranger() {
         user: "bob".into(),
         password: made["password"].as_str().unwrap().into(),
         bearer: String::new(),
+        access_key: String::new(),
+        secret_key: String::new(),
     };
     for method in ["GET", "PROPFIND", "PUT", "DELETE", "MKCOL"] {
         let known = scene.server.send(&Request::new(method, "/dav/alice/secret/f").login(&bob)).status;
