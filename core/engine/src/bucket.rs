@@ -22,17 +22,17 @@ pub const BUCKET_SETTINGS_BYTES_MAX: usize = 60 * 1024;
 /// Length of a bucket's name, in bytes.
 const NAME_BYTES: std::ops::RangeInclusive<usize> = 3..=63;
 
-/// Whether a name is legal for a bucket: 3 to 63 lower-case letters, digits, hyphens and dots, a letter or digit at both
-/// ends, no two dots side by side, and not like an address.
+/// Whether a name is legal for a bucket: 3 to 63 bytes, labels of lower-case letters, digits and hyphens with dots
+/// between them, a letter or digit at both ends of each label, and not like an address.
 pub fn is_bucket_name(name: &Name) -> bool {
     let bytes = name.as_bytes();
-    let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    let inner = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-' || *b == b'.';
+    let plain = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let edge = |b: Option<&u8>| b.is_some_and(plain);
+    let label = |label: &[u8]| {
+        edge(label.first()) && edge(label.last()) && label.iter().all(|b| plain(b) || *b == b'-')
+    };
     NAME_BYTES.contains(&bytes.len())
-        && edge(bytes.first())
-        && edge(bytes.last())
-        && bytes.iter().all(inner)
-        && !bytes.windows(2).any(|pair| pair == b"..")
+        && bytes.split(|b| *b == b'.').all(label)
         && name.as_str().parse::<std::net::Ipv4Addr>().is_err()
 }
 

@@ -43,6 +43,7 @@ impl<R: Lookup> Judge<'_, R> {
         let matches = |tags: &EtagMatch| tags.matches(etag.as_ref()) || tags.matches(object.as_ref());
         // RFC 9110 §13.2.2: the order of evaluation.
         match (&pre.if_match, pre.if_unmodified_since) {
+            (Some(tags), _) if !matches(tags) && found.is_none() => return absent(),
             (Some(tags), _) if !matches(tags) => return failed("If-Match"),
             (None, Some(since)) if found.is_some_and(|e| e.modified.secs() > since.secs()) => {
                 return failed("If-Unmodified-Since");
@@ -122,6 +123,11 @@ impl<R: Lookup> Judge<'_, R> {
 
 fn failed(which: &str) -> Res<()> {
     Err(Error::new(ErrorKind::PreconditionFailed, format!("the condition of {which} does not hold")).into())
+}
+
+fn absent() -> Res<()> {
+    let why = "the condition of If-Match does not hold: nothing is there";
+    Err(Error::new(ErrorKind::PreconditionFailed, why).with(Detail::Absent).into())
 }
 
 fn not_modified() -> Res<()> {

@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use allod_meta::{KeyRange, View};
-use allod_model::{Detail, ErrorKind, NameRule, NodeId, Path, Precondition, Result, Seq, Timestamp};
+use allod_model::{Detail, ErrorKind, NameRule, NodeId, Path, Result, Seq, Timestamp};
 
 use crate::access::Scope;
 use crate::account::AccountHandle;
@@ -194,7 +194,7 @@ impl Session {
                     let mut removed = 0;
                     for one in &batch {
                         let (path, version) = (one.path.clone(), one.version);
-                        let request = DeleteRequest { path, version, pre: Precondition::default() };
+                        let request = DeleteRequest::new(path, version);
                         if me.is_still_doomed(commit, one)? && me.delete_in(commit, &request, false)?.is_ok()
                         {
                             removed += 1;

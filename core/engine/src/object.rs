@@ -308,8 +308,12 @@ pub struct DeleteRequest {
     pub path: allod_model::Path,
     /// Which version to remove for good; `None`: the object as it is shown.
     pub version: Option<VersionId>,
-    /// Conditions on what is there.
+    /// Conditions on what is there; where nothing is, they hold.
     pub pre: allod_model::Precondition,
+    /// Only if it has so many bytes.
+    pub size: Option<u64>,
+    /// Only if it was last modified in this second.
+    pub modified: Option<Timestamp>,
 }
 
 /// A change of what is kept with a version.

@@ -1,7 +1,9 @@
 //! Objects of a bucket: write, read, remove, copy, and what is kept with them.
 
 use allod_meta::Lookup;
-use allod_model::{Detail, EntryKey, Error, ErrorKind, Kind, NodeId, Path, Precondition, Result, Rights};
+use allod_model::{
+    Detail, EntryKey, Error, ErrorKind, EtagMatch, Kind, NodeId, Path, Precondition, Result, Rights,
+};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 
@@ -188,23 +190,33 @@ impl Session {
         let spot = match spot(&*commit.txn, commit.keys, path) {
             Ok(spot) => spot,
             Err(Fault(error)) if error.detail == Detail::MissingParent => {
-                self.judge(&*commit.txn, false).demand_of(&request.pre, None)?;
                 let marks = request.version.is_none() && versioning != Versioning::Off;
                 return Ok(marks.then_some(Doomed::Nothing(versioning)));
             }
             Err(fault) => return Err(fault),
         };
         let version = request.version;
+        let mut marked = false;
         let found = match find_version(&*commit.txn, commit.keys, spot.parent(), &spot.file_key(), version) {
             Ok(found) => Some(found),
-            Err(Fault(error)) if error.kind == ErrorKind::NotFound => None,
+            Err(Fault(error)) if error.kind == ErrorKind::NotFound => {
+                marked = matches!(error.detail, Detail::DeleteMarker(_));
+                None
+            }
             Err(fault) => return Err(fault),
         };
         let entry = found.as_ref().and_then(|found| match &found.kept {
             Kept::Version(entry) => Some(entry),
             Kept::Marker { .. } => None,
         });
-        self.judge(&*commit.txn, false).demand_of(&request.pre, entry)?;
+        match (entry, marked || found.is_some()) {
+            (Some(entry), _) => self.check_conditions(commit, request, entry)?,
+            // A delete marker has no tag, no size and no time to agree with; where nothing is, nothing is harmed.
+            (None, true) if request.is_particular() => {
+                return fail(ErrorKind::PreconditionFailed, "it was deleted already");
+            }
+            (None, _) => {}
+        }
         let goes = version.is_some() || versioning != Versioning::Enabled;
         let holds = |file: &File| file.is_held(commit.now) && !(bypass && file.is_only_governed(commit.now));
         if goes && entry.and_then(Entry::file).is_some_and(holds) {
@@ -218,6 +230,18 @@ impl Session {
             lock::check(commit, path, &spot, Touch::Membership, &request.pre.lock_tokens)?;
         }
         Ok(Some(Doomed::There { parent: spot.parent(), key: spot.file_key(), found: Box::new(found) }))
+    }
+
+    fn check_conditions(&self, commit: &Commit, request: &DeleteRequest, entry: &Entry) -> Res<()> {
+        self.judge(&*commit.txn, false).demand_of(&request.pre, Some(entry))?;
+        let size = entry.file().map_or(0, |file| file.size);
+        if request.size.is_some_and(|wanted| wanted != size) {
+            return fail(ErrorKind::PreconditionFailed, "it has another size");
+        }
+        if request.modified.is_some_and(|wanted| wanted.secs() != entry.modified.secs()) {
+            return fail(ErrorKind::PreconditionFailed, "it was modified at another time");
+        }
+        Ok(())
     }
 
     fn delete_found(
@@ -449,6 +473,19 @@ impl Session {
     }
 }
 
+impl DeleteRequest {
+    /// Removes whatever stands at `path`, or one version there.
+    pub fn new(path: Path, version: Option<VersionId>) -> Self {
+        DeleteRequest { path, version, pre: Precondition::default(), size: None, modified: None }
+    }
+
+    /// Whether it is about one state of the object and no other.
+    fn is_particular(&self) -> bool {
+        let tagged = matches!(self.pre.if_match, Some(EtagMatch::OneOf(_)));
+        tagged || self.size.is_some() || self.modified.is_some()
+    }
+}
+
 /// Something that a delete found.
 enum Doomed {
     /// A version that is there.
@@ -517,13 +554,8 @@ fn apply(object: &mut Object, change: &ObjectChange, bypass: bool, now: allod_mo
                 return fail(ErrorKind::InvalidContent, "a retention ends in the future");
             }
             if let Some(old) = object.retention.filter(|old| old.until > now) {
-                let longer = new.is_some_and(|new| new.until >= old.until);
-                let weaker =
-                    new.is_none_or(|new| old.mode == RetentionMode::Compliance && new.mode != old.mode);
-                let allowed = match old.mode {
-                    RetentionMode::Compliance => longer && !weaker,
-                    RetentionMode::Governance => longer || bypass,
-                };
+                let extended = new.is_some_and(|new| new.until >= old.until && new.mode == old.mode);
+                let allowed = extended || (bypass && old.mode == RetentionMode::Governance);
                 if !allowed {
                     return Err(held().into());
                 }

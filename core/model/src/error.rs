@@ -79,6 +79,8 @@ pub enum Detail {
     Held,
     /// There is no such bucket.
     NoBucket,
+    /// A condition needs something to be there, and nothing is.
+    Absent,
 }
 
 /// A failure: its kind, facts for the gateway, and a message for logs and operators.

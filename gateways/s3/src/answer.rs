@@ -101,7 +101,11 @@ pub(crate) fn http_time(time: Timestamp) -> String {
 
 /// Reads a time from a header, in any of the three forms of RFC 9110 §5.6.7.
 pub(crate) fn parse_http_time(text: &str) -> Option<Timestamp> {
-    let moment = httpdate::parse_http_date(text.trim()).ok()?;
+    let text = text.trim();
+    // Python writes the zone of UTC in numbers.
+    let named =
+        ["-0000", "+0000"].iter().find_map(|zone| text.strip_suffix(zone)).map(|day| format!("{day}GMT"));
+    let moment = httpdate::parse_http_date(named.as_deref().unwrap_or(text)).ok()?;
     let since = moment.duration_since(std::time::UNIX_EPOCH).ok()?;
     Some(Timestamp::from_secs(i64::try_from(since.as_secs()).ok()?))
 }

@@ -1,5 +1,7 @@
 //! Buckets: list, make, look, remove.
 
+use allod_core::BucketSettings;
+use allod_model::ErrorKind;
 use http::StatusCode;
 use s3s::dto::CreateBucketConfiguration;
 
@@ -7,6 +9,7 @@ use crate::answer::{document, empty, iso_time, set};
 use crate::error::{Answer, Doing, Failure};
 use crate::handle::{Call, bucket_failure};
 use crate::refusals::no_acls;
+use crate::settings::{LOCATION, note};
 use crate::xml::{Xml, read};
 
 /// Buckets of one page at most.
@@ -43,7 +46,11 @@ pub(crate) async fn list(call: &mut Call) -> Answer {
     Ok(document(xml))
 }
 
-/// CreateBucket. Every location will do: there is but one place.
+/// Longest name of a location, in bytes.
+const LOCATION_BYTES_MAX: usize = 64;
+
+/// CreateBucket. Every location will do: there is but one place. A bucket that is there already is made once more, as in
+/// the oldest region of AWS: clients make sure of their bucket this way.
 pub(crate) async fn create(call: &mut Call) -> Answer {
     match call.header("x-amz-object-ownership") {
         None | Some("BucketOwnerEnforced") => {}
@@ -56,12 +63,28 @@ pub(crate) async fn create(call: &mut Call) -> Answer {
         Some(_) => return Err(Failure::argument("x-amz-bucket-object-lock-enabled is true or false")),
     };
     let body = call.document().await?;
-    if !body.is_empty() {
-        read::<CreateBucketConfiguration>(&body)?;
-    }
+    let asked = match body.is_empty() {
+        true => None,
+        false => read::<CreateBucketConfiguration>(&body)?.location_constraint,
+    };
     let name = call.bucket()?;
-    let made = call.session.create_bucket(&name, lock).await;
-    made.map_err(|error| Failure::of(error, Doing::MakeBucket))?;
+    match call.session.create_bucket(&name, lock).await {
+        Ok(()) => {}
+        Err(error) if error.kind == ErrorKind::Exists && call.session.bucket(&name).await.is_ok() => {}
+        Err(error) => return Err(Failure::of(error, Doing::MakeBucket)),
+    }
+    if let Some(location) = asked.filter(|location| !location.as_str().is_empty()) {
+        let location = location.as_str().to_owned();
+        if location.len() > LOCATION_BYTES_MAX {
+            return Err(Failure::argument("The location is too long"));
+        }
+        let change = move |settings: &mut BucketSettings| {
+            note(settings, LOCATION, Some(location.clone()));
+            Ok(())
+        };
+        // Who may make the bucket but not change it has no location to note.
+        let _ = call.session.change_bucket(&name, change).await;
+    }
     let mut response = empty(StatusCode::OK);
     set(response.headers_mut(), "location", format!("/{name}"));
     Ok(response)

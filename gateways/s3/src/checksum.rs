@@ -8,7 +8,7 @@ use http::HeaderMap;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-use crate::error::Failure;
+use crate::error::{Code, Failure};
 use crate::xml::Xml;
 
 /// How an algorithm is called in headers, in `x-amz-checksum-algorithm`, and in documents.
@@ -113,7 +113,8 @@ pub(crate) fn shown(checksum: &Checksum, parts: u32) -> String {
 pub(crate) fn decode(kind: ChecksumKind, text: &str) -> Result<Vec<u8>, Failure> {
     match STANDARD.decode(text.trim()) {
         Ok(value) if value.len() == names(kind).bytes => Ok(value),
-        _ => Err(Failure::request(format!("Value for {} header is invalid.", header(kind)))),
+        // No body has such a checksum.
+        _ => Err(Failure::new(Code::BAD_DIGEST, format!("Value for {} header is invalid.", header(kind)))),
     }
 }
 

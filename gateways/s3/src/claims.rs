@@ -4,7 +4,7 @@ use allod_core::{Arrived, Checksum, ChecksumKind};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 
 use crate::checksum;
 use crate::error::{Code, Failure};
@@ -72,8 +72,10 @@ fn parse_hex(text: &str) -> Option<[u8; 32]> {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Claims {
     pub(crate) payload: Payload,
-    /// Bytes of the content, framing aside.
+    /// Bytes of the content, framing aside; `None` where HTTP's own chunks end it.
     pub(crate) length: Option<u64>,
+    /// The body comes in HTTP's own chunks (RFC 9112 §7.1), so its end is known without a length.
+    pub(crate) in_chunks: bool,
     pub(crate) md5: Option<[u8; 16]>,
     /// A checksum sent before the body.
     pub(crate) checksum: Option<(ChecksumKind, Vec<u8>)>,
@@ -101,7 +103,8 @@ impl Claims {
             }
             Payload::Unsigned | Payload::Sha256(_) => number(headers, CONTENT_LENGTH.as_str())?,
         };
-        Ok(Claims { payload, length, md5: parse_md5(headers)?, checksum, trailer })
+        let in_chunks = headers.contains_key(TRANSFER_ENCODING);
+        Ok(Claims { payload, length, in_chunks, md5: parse_md5(headers)?, checksum, trailer })
     }
 
     /// The checksum to take in passing: the one that is claimed, else the one that S3 gives every object.

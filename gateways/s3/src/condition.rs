@@ -5,7 +5,7 @@ use allod_model::{Etag, EtagMatch, Precondition, Timestamp};
 use http::HeaderMap;
 use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE};
 
-use crate::answer::parse_http_time;
+use crate::answer::{parse_http_time, parse_iso_time};
 use crate::error::Failure;
 
 /// Entity tags of one condition at most.
@@ -47,6 +47,27 @@ pub(crate) fn parse_source(headers: &HeaderMap) -> Result<Precondition, Failure>
 pub(crate) fn parse_write(headers: &HeaderMap) -> Result<Precondition, Failure> {
     let all = parse(headers)?;
     Ok(Precondition { if_match: all.if_match, if_none_match: all.if_none_match, ..Precondition::default() })
+}
+
+/// The size that an object to be deleted must have, in bytes.
+///
+/// # Errors
+/// `InvalidArgument`.
+pub(crate) fn size(headers: &HeaderMap) -> Result<Option<u64>, Failure> {
+    let Some(value) = headers.get("x-amz-if-match-size") else { return Ok(None) };
+    let size = value.to_str().ok().and_then(|text| text.trim().parse().ok());
+    size.map(Some).ok_or_else(|| Failure::argument("x-amz-if-match-size is not a number of bytes"))
+}
+
+/// When an object to be deleted must have been modified.
+///
+/// # Errors
+/// `InvalidArgument`.
+pub(crate) fn modified(headers: &HeaderMap) -> Result<Option<Timestamp>, Failure> {
+    let Some(value) = headers.get("x-amz-if-match-last-modified-time") else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default();
+    let time = parse_http_time(text).or_else(|| parse_iso_time(text));
+    time.map(Some).ok_or_else(|| Failure::argument("x-amz-if-match-last-modified-time is not a time"))
 }
 
 fn parse_named(headers: &HeaderMap, names: [&str; 4]) -> Result<Precondition, Failure> {

@@ -82,13 +82,13 @@ impl Content {
         claims: &Claims,
         signer: Option<ChunkSigner>,
     ) -> Result<Self, Failure> {
-        let Some(length) = claims.length else {
+        if claims.length.is_none() && !claims.in_chunks {
             return Err(Failure::new(
                 Code::MISSING_LENGTH,
                 "You must provide the Content-Length HTTP header.",
             ));
-        };
-        if length > allod_core::PART_BYTES_MAX {
+        }
+        if let Some(length) = claims.length.filter(|length| *length > allod_core::PART_BYTES_MAX) {
             let message = "Your proposed upload exceeds the maximum allowed size";
             return Err(Failure::new(Code::ENTITY_TOO_LARGE, message)
                 .fact("ProposedSize", length.to_string())
@@ -109,7 +109,7 @@ impl Content {
             body: BodyDataStream::new(body),
             dechunker,
             rest: Bytes::new(),
-            length: Some(length),
+            length: claims.length,
             received: 0,
             sha256: matches!(claims.payload, Payload::Sha256(_)).then(Sha256::new),
             summer: Some(Summer::new(claims.kind())),
@@ -153,7 +153,7 @@ impl Content {
 
     fn look_at(&mut self, piece: &Bytes) -> Result<(), Failure> {
         self.received += piece.len() as u64;
-        if self.length.is_some_and(|length| self.received > length) {
+        if self.received > self.length.unwrap_or(allod_core::PART_BYTES_MAX) {
             return Err(Failure::new(
                 Code::INCOMPLETE_BODY,
                 "You did not provide the number of bytes specified by the Content-Length HTTP header: there are more",

@@ -10,6 +10,7 @@ use crate::condition;
 use crate::error::{Answer, Code, Failure};
 use crate::get::version_asked;
 use crate::handle::{Call, object_failure};
+use crate::lock::time_of;
 use crate::place::object_path;
 use crate::version::{parse_version_id, version_id_text};
 use crate::xml::{Xml, read};
@@ -18,7 +19,12 @@ use crate::xml::{Xml, read};
 pub(crate) async fn one(call: &mut Call) -> Answer {
     let version = version_asked(call)?;
     let pre = condition::parse_write(call.headers())?;
-    let request = DeleteRequest { path: call.path()?, version, pre };
+    let request = DeleteRequest {
+        pre,
+        size: condition::size(call.headers())?,
+        modified: condition::modified(call.headers())?,
+        ..DeleteRequest::new(call.path()?, version)
+    };
     let bypass = call.bypasses_governance();
     let outcomes = call.session.delete_objects(vec![request], bypass).await.map_err(object_failure)?;
     let deleted = outcomes.into_iter().next().unwrap_or_else(|| Ok(Deleted::default()));
@@ -87,9 +93,6 @@ pub(crate) async fn many(call: &mut Call) -> Answer {
 }
 
 fn request(bucket: &str, object: &ObjectIdentifier) -> Result<DeleteRequest, Failure> {
-    if object.last_modified_time.is_some() || object.size.is_some() {
-        return Err(Failure::not_implemented("These conditions are not implemented: use ETag"));
-    }
     if object.key.is_empty() {
         return Err(Failure::argument("A key has at least one character"));
     }
@@ -100,7 +103,18 @@ fn request(bucket: &str, object: &ObjectIdentifier) -> Result<DeleteRequest, Fai
         tag => EtagMatch::OneOf(vec![Etag(tag.to_owned())]),
     });
     let pre = Precondition { if_match, ..Precondition::default() };
-    Ok(DeleteRequest { path: object_path(bucket, &object.key)?, version, pre })
+    let modified = match &object.last_modified_time {
+        Some(time) => Some(time_of(time).ok_or_else(Failure::malformed_xml)?),
+        None => None,
+    };
+    let size =
+        object.size.map(|size| u64::try_from(size).map_err(|_| Failure::malformed_xml())).transpose()?;
+    Ok(DeleteRequest {
+        pre,
+        size,
+        modified,
+        ..DeleteRequest::new(object_path(bucket, &object.key)?, version)
+    })
 }
 
 fn write_deleted(xml: &mut Xml, object: &ObjectIdentifier, deleted: Deleted) {

@@ -38,7 +38,6 @@ codes! {
     ACCESS_DENIED = "AccessDenied" 403;
     ACL_NOT_SUPPORTED = "AccessControlListNotSupported" 400;
     BAD_DIGEST = "BadDigest" 400;
-    BUCKET_OWNED = "BucketAlreadyOwnedByYou" 409;
     BUCKET_NOT_EMPTY = "BucketNotEmpty" 409;
     ENTITY_TOO_LARGE = "EntityTooLarge" 400;
     ENTITY_TOO_SMALL = "EntityTooSmall" 400;
@@ -69,6 +68,9 @@ codes! {
     METHOD_NOT_ALLOWED = "MethodNotAllowed" 405;
     MISSING_BODY = "MissingRequestBodyError" 400;
     MISSING_LENGTH = "MissingContentLength" 411;
+    NO_ENCRYPTION = "ServerSideEncryptionConfigurationNotFoundError" 404;
+    NO_OWNERSHIP = "OwnershipControlsNotFoundError" 404;
+    BUCKET_EXISTS = "BucketAlreadyExists" 409;
     NO_CORS = "NoSuchCORSConfiguration" 404;
     NO_LIFECYCLE = "NoSuchLifecycleConfiguration" 404;
     NO_LOCK_CONFIGURATION = "ObjectLockConfigurationNotFoundError" 404;
@@ -185,8 +187,8 @@ impl Failure {
         match kind {
             ErrorKind::NotFound => missing(detail, doing),
             ErrorKind::Exists if doing == Doing::MakeBucket => Failure::new(
-                Code::BUCKET_OWNED,
-                "Your previous request to create the named bucket succeeded and you already own it.",
+                Code::BUCKET_EXISTS,
+                "The requested bucket name is not available: something else of that name is in the account.",
             ),
             ErrorKind::Exists => with(Code::PRECONDITION_FAILED),
             ErrorKind::NotEmpty => {
@@ -199,6 +201,10 @@ impl Failure {
             ErrorKind::InvalidContent => invalid(detail, doing, message),
             ErrorKind::UidConflict => with(Code::INVALID_ARGUMENT),
             ErrorKind::PreconditionFailed if detail == Detail::NotModified => with(Code::NOT_MODIFIED),
+            // A condition that needs the object finds none.
+            ErrorKind::PreconditionFailed if detail == Detail::Absent && doing != Doing::Bucket => {
+                Failure::new(Code::NO_SUCH_KEY, "The specified key does not exist.")
+            }
             ErrorKind::PreconditionFailed => Failure::new(
                 Code::PRECONDITION_FAILED,
                 "At least one of the pre-conditions you specified did not hold",

@@ -2,11 +2,9 @@
 
 use allod_core::{
     HEADERS_BYTES_MAX, HeaderKind, METADATA_BYTES_MAX, Node, OBJECT_TAGS_MAX, Object, ObjectFacts, Retention,
-    RetentionMode,
+    RetentionMode, VersionId,
 };
 use allod_model::Timestamp;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, EXPIRES, HeaderMap,
     HeaderName, HeaderValue,
@@ -71,13 +69,17 @@ pub(crate) fn parse(headers: &HeaderMap) -> Result<(Option<String>, Object), Fai
     Ok((media_type, object))
 }
 
-/// A header's value as text: UTF-8, else what RFC 9112 left of ISO 8859-1.
+/// A header's value as text: each byte a character, as in ISO 8859-1. So every value comes back to the letter in
+/// [`header_value`], whatever it was meant to be.
 fn text(value: &HeaderValue) -> String {
-    let bytes = value.as_bytes().trim_ascii();
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
-    }
+    value.as_bytes().trim_ascii().iter().map(|byte| char::from(*byte)).collect()
+}
+
+/// What [`text`] read, as a header's value. What came by another way (a form) may hold characters that no byte stands
+/// for: then it is UTF-8.
+fn header_value(text: &str) -> Option<HeaderValue> {
+    let bytes: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
+    HeaderValue::from_bytes(&bytes.unwrap_or_else(|| text.as_bytes().to_vec())).ok()
 }
 
 fn parse_metadata(headers: &HeaderMap) -> Result<Vec<(String, String)>, Failure> {
@@ -145,11 +147,14 @@ pub(crate) fn parse_tagging_header(text: &str) -> Result<Vec<(String, String)>, 
 /// Checks tags against AWS' limits.
 ///
 /// # Errors
-/// `BadRequest` for too many, `InvalidTag`.
-pub(crate) fn check_tags(tags: Vec<(String, String)>, max: usize) -> Result<Vec<(String, String)>, Failure> {
+/// `InvalidTag`.
+pub(crate) fn check_tags(
+    mut tags: Vec<(String, String)>,
+    max: usize,
+) -> Result<Vec<(String, String)>, Failure> {
     if tags.len() > max {
         let message = format!("Object tags cannot be greater than {max}");
-        return Err(Failure::foreign("BadRequest".into(), http::StatusCode::BAD_REQUEST, message));
+        return Err(Failure::new(Code::INVALID_TAG, message));
     }
     let wrong = |why: &'static str| Err(Failure::new(Code::INVALID_TAG, why));
     for (at, (key, value)) in tags.iter().enumerate() {
@@ -166,6 +171,7 @@ pub(crate) fn check_tags(tags: Vec<(String, String)>, max: usize) -> Result<Vec<
             return wrong("Cannot provide multiple Tags with the same key");
         }
     }
+    tags.sort();
     Ok(tags)
 }
 
@@ -262,18 +268,19 @@ pub(crate) fn describe(headers: &mut HeaderMap, node: &Node, facts: &ObjectFacts
     identify(headers, facts);
     set(headers, "last-modified", http_time(node.modified));
     headers.insert("accept-ranges", HeaderValue::from_static("bytes"));
-    set(headers, "content-type", node.media_type.as_deref().unwrap_or(DEFAULT_TYPE));
+    let media_type = node.media_type.as_deref().and_then(header_value);
+    headers.insert(CONTENT_TYPE, media_type.unwrap_or(HeaderValue::from_static(DEFAULT_TYPE)));
     let object = &facts.object;
     for (kind, value) in &object.headers {
         if let Some((_, name)) = KEPT.iter().find(|(known, _)| known == kind)
-            && let Ok(value) = HeaderValue::from_bytes(value.as_bytes())
+            && let Some(value) = header_value(value)
         {
             headers.insert(*name, value);
         }
     }
     for (name, value) in &object.metadata {
         let name = HeaderName::try_from(format!("{METADATA_PREFIX}{name}"));
-        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&encode_word(value))) {
+        if let (Ok(name), Some(value)) = (name, header_value(value)) {
             headers.insert(name, value);
         }
     }
@@ -292,14 +299,6 @@ pub(crate) fn describe(headers: &mut HeaderMap, node: &Node, facts: &ObjectFacts
     }
 }
 
-/// RFC 2047 §2 for what is not ASCII, as S3 does; the rest as it is.
-fn encode_word(value: &str) -> String {
-    match value.bytes().all(|byte| (b' '..=b'~').contains(&byte) || byte == b'\t') {
-        true => value.to_owned(),
-        false => format!("=?UTF-8?B?{}?=", STANDARD.encode(value)),
-    }
-}
-
 /// Writes what tells one state of an object from another.
 pub(crate) fn identify(headers: &mut HeaderMap, facts: &ObjectFacts) {
     set(headers, "etag", format!("\"{}\"", facts.etag));
@@ -307,6 +306,14 @@ pub(crate) fn identify(headers: &mut HeaderMap, facts: &ObjectFacts) {
         set(headers, "x-amz-version-id", version_id_text(facts.version));
     }
     headers.insert("x-amz-server-side-encryption", HeaderValue::from_static("AES256"));
+}
+
+/// As [`identify`], of what was just written: the null version is not worth a word there, as it is in S3.
+pub(crate) fn identify_written(headers: &mut HeaderMap, facts: &ObjectFacts) {
+    identify(headers, facts);
+    if facts.version == VersionId::Null {
+        headers.remove("x-amz-version-id");
+    }
 }
 
 /// Writes the checksum that is kept with an object.
@@ -357,10 +364,11 @@ mod tests {
             ("x-amz-storage-class", "GLACIER"),
         ]))
         .unwrap();
-        assert_eq!(media_type.as_deref(), Some("text/html; x=\"é\""));
+        assert_eq!(header_value(&media_type.unwrap()).unwrap().as_bytes(), "text/html; x=\"é\"".as_bytes());
         assert_eq!(object.headers, [(HeaderKind::ContentEncoding, "gzip".to_owned())]);
         assert_eq!(object.metadata[0], ("a".to_owned(), "1,2".to_owned()));
-        assert_eq!(encode_word(&object.metadata[1].1), "=?UTF-8?B?w6k=?=");
+        assert_eq!(header_value(&object.metadata[1].1).unwrap().as_bytes(), "é".as_bytes());
+        assert_eq!(header_value("€").unwrap().as_bytes(), "€".as_bytes());
         assert_eq!(object.tags, [("k 1".into(), "v&".into()), ("k2".into(), String::new())]);
         assert_eq!(object.storage_class.as_deref(), Some("GLACIER"));
         let (_, object) = parse(&headers(&[("content-encoding", "AWS-chunked,")])).unwrap();
@@ -380,7 +388,7 @@ mod tests {
             (&[("x-amz-tagging", &value)], Some("InvalidTag")),
             (&[("x-amz-tagging", "a=1&a=2")], Some("InvalidTag")),
             (&[("x-amz-tagging", "aws:x=1")], Some("InvalidTag")),
-            (&[("x-amz-tagging", &many)], Some("BadRequest")),
+            (&[("x-amz-tagging", &many)], Some("InvalidTag")),
             (&[("x-amz-storage-class", "GOLD")], Some("InvalidStorageClass")),
             (&[("x-amz-object-lock-mode", "GOVERNANCE")], Some("InvalidArgument")),
             (&[date], Some("InvalidArgument")),

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use allod_core::{ByteRange, ByteStream, Node, OpenFile, VersionId};
+use allod_core::{ByteRange, ByteStream, Node, Object, ObjectFacts, OpenFile, VersionId};
 use allod_kit::{ResponseBody, full_body, stream_body};
 use allod_model::{Detail, Error, ErrorKind, Path, Precondition};
 use bytes::{Bytes, BytesMut};
@@ -11,6 +11,7 @@ use http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue, RANGE};
 use http::{Method, StatusCode};
 
 use crate::answer::{empty, set};
+use crate::checksum;
 use crate::condition::{self, if_range_holds};
 use crate::error::{Answer, Code, Failure};
 use crate::facts::{self, OVERRIDES, facts_of};
@@ -48,9 +49,11 @@ pub(crate) async fn handle(call: &mut Call) -> Answer {
     headers.extend(overrides);
     if call.header("x-amz-checksum-mode").is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED"))
         && call.header(RANGE.as_str()).is_none()
-        && part.is_none()
     {
-        facts::show_checksum(headers, &facts.object);
+        match part {
+            None => facts::show_checksum(headers, &facts.object),
+            Some(number) => show_part_checksum(call, &path, version, number, facts, headers).await?,
+        }
     }
     let wanted = wanted(call, &path, version, part, node, headers).await?;
     let range = match wanted {
@@ -111,6 +114,30 @@ fn overrides(call: &Call) -> Result<HeaderMap, Failure> {
         headers.insert(name, value);
     }
     Ok(headers)
+}
+
+/// The checksum of one part; the type is that of the object's.
+async fn show_part_checksum(
+    call: &Call,
+    path: &Path,
+    version: Option<VersionId>,
+    number: u32,
+    facts: &ObjectFacts,
+    headers: &mut HeaderMap,
+) -> Result<(), Failure> {
+    if facts.object.parts == 0 {
+        facts::show_checksum(headers, &facts.object);
+        return Ok(());
+    }
+    let version = if facts.versioned { Some(facts.version) } else { version };
+    let parts = call.session.object_parts(path, version, number - 1, 1).await.map_err(object_failure)?;
+    let part = parts.into_iter().next().filter(|part| part.number == number);
+    if let (Some(sum), Some(whole)) = (part.and_then(|part| part.checksum), &facts.object.checksum) {
+        let shown = Object { checksum: Some(sum), ..Object::default() };
+        facts::show_checksum(headers, &shown);
+        set(headers, "x-amz-checksum-type", checksum::type_name(whole.composite));
+    }
+    Ok(())
 }
 
 async fn wanted(
@@ -176,6 +203,11 @@ async fn refused(call: &Call, path: &Path, version: Option<VersionId>, error: Er
         .header("x-amz-version-id", id);
     }
     let mut failure = object_failure(error);
+    if failure.is(Code::NO_SUCH_KEY) {
+        // What was deleted in a bucket with versions says so; clients want to hear the contrary, too.
+        let headers = failure.headers.get_or_insert_default();
+        headers.entry("x-amz-delete-marker").or_insert(HeaderValue::from_static("false"));
+    }
     if failure.status == StatusCode::NOT_MODIFIED
         && let Ok(node) = call.session.stat_object(path, version, &Precondition::default()).await
         && let Some(facts) = &node.object

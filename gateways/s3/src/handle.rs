@@ -7,7 +7,7 @@ use allod_core::{Core, Door, Proof, Session};
 use allod_kit::{Peer, RequestBody, ResponseBody};
 use allod_model::{Error, ErrorKind, Name, Path, Protocol};
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, ORIGIN, USER_AGENT};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, HeaderMap, ORIGIN, USER_AGENT};
 use http::request::Parts;
 use http::{Method, Request, Response};
 
@@ -132,10 +132,9 @@ impl Call {
     }
 }
 
-/// The canonical user id of an account: 64 digits, as AWS' have.
+/// The user id of an account: its name, which says more than digits would.
 pub(crate) fn owner_of(account: &str) -> String {
-    use sha2::Digest;
-    crate::chunked::hex(&sha2::Sha256::digest(format!("allod account {account}")))
+    account.to_owned()
 }
 
 /// Translates core's failures with objects.
@@ -160,6 +159,9 @@ pub(crate) async fn handle(
     let is_head = head.method == Method::HEAD;
     let origin = head.headers.get(ORIGIN).cloned();
     let method = head.method.clone();
+    // A client that names a method here means it, as in a preflight.
+    let named = head.headers.get(ACCESS_CONTROL_REQUEST_METHOD).and_then(|value| value.to_str().ok());
+    let spoken = named.unwrap_or(method.as_str()).to_owned();
     let asked = Asked::parse(shared, &head);
     let marks = asked.as_ref().ok().map(Asked::mark);
     let answer = match asked {
@@ -175,7 +177,7 @@ pub(crate) async fn handle(
     if let (Some(origin), Some(mark)) = (origin, marks)
         && method != Method::OPTIONS
     {
-        cors::decorate(&shared.core, &mark, &origin, &method, response.headers_mut()).await;
+        cors::decorate(&shared.core, &mark, &origin, &spoken, response.headers_mut()).await;
     }
     answer::finish(&mut response, &id);
     response

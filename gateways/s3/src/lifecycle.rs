@@ -66,6 +66,13 @@ fn parse(body: &[u8]) -> Result<Vec<LifecycleRule>, Failure> {
 }
 
 fn parse_rule(given: Given, at: usize) -> Result<LifecycleRule, Failure> {
+    if let Some(transitions) = &given.transitions
+        && transitions.iter().any(|one| {
+            one.date.as_ref().is_some_and(|date| time_of(date).is_none_or(|t| t.0.rem_euclid(DAY_MS) != 0))
+        })
+    {
+        return Err(Failure::malformed_xml());
+    }
     if given.transitions.is_some() || given.noncurrent_version_transitions.is_some() {
         return Err(Failure::not_implemented(
             "Transitions to other storage classes are not implemented: there is but one place",
@@ -134,14 +141,12 @@ fn parse_rule(given: Given, at: usize) -> Result<LifecycleRule, Failure> {
 }
 
 fn parse_filter(filter: LifecycleRuleFilter, rule: &mut LifecycleRule) -> Result<(), Failure> {
-    let said = [
-        filter.and.is_some(),
-        filter.prefix.is_some(),
-        filter.tag.is_some(),
-        filter.object_size_greater_than.is_some(),
-        filter.object_size_less_than.is_some(),
-    ];
-    if said.into_iter().filter(|said| *said).count() > 1 {
+    // Several conditions belong into `And`; they are taken without it, too, and then all must hold.
+    let bare = filter.prefix.is_some()
+        || filter.tag.is_some()
+        || filter.object_size_greater_than.is_some()
+        || filter.object_size_less_than.is_some();
+    if bare && filter.and.is_some() {
         return Err(Failure::malformed_xml());
     }
     let (prefix, tags, larger, smaller) = match filter.and {

@@ -10,7 +10,7 @@ use crate::answer::{document, empty, set};
 use crate::checksum;
 use crate::condition::{self, bare_tag};
 use crate::error::{Answer, Doing, Failure};
-use crate::facts::{self, facts_of, identify, lock_failure};
+use crate::facts::{self, facts_of, identify_written, lock_failure};
 use crate::handle::Call;
 use crate::put::put_options;
 use crate::xml::{Xml, read};
@@ -124,7 +124,7 @@ pub(crate) async fn complete(call: &mut Call) -> Answer {
         xml.plain("ChecksumType", checksum::type_name(sum.composite));
     }
     let mut response = document(xml);
-    identify(response.headers_mut(), facts);
+    identify_written(response.headers_mut(), facts);
     response.headers_mut().remove(http::header::ETAG);
     Ok(response)
 }

@@ -37,6 +37,7 @@ pub(crate) fn judge(
     policy: &str,
     fields: &Fields,
     bucket: &str,
+    key: &str,
     now: Timestamp,
 ) -> Result<Option<Lengths>, Failure> {
     let (expires, conditions) = parse(policy)?;
@@ -45,6 +46,7 @@ pub(crate) fn judge(
     }
     let value = |name: &str| match name {
         "bucket" => Some(bucket),
+        "key" => Some(key),
         name => fields.get(name),
     };
     let mut lengths = None;
@@ -53,7 +55,8 @@ pub(crate) fn judge(
         let (holds, name, text) = match condition {
             Condition::Equal(name, text) => (value(name) == Some(text.as_str()), name, text),
             Condition::StartsWith(name, text) => {
-                (value(name).is_some_and(|value| value.starts_with(text.as_str())), name, text)
+                // What is left out begins with nothing.
+                (value(name).unwrap_or_default().starts_with(text.as_str()), name, text)
             }
             Condition::Length(range) => {
                 lengths = Some(*range);
@@ -88,7 +91,10 @@ fn parse(policy: &str) -> Result<(Timestamp, Vec<Condition>), Failure> {
     let bytes = STANDARD.decode(compact).map_err(|_| invalid("it is not Base64"))?;
     let document: Value = serde_json::from_slice(&bytes).map_err(|_| invalid("it is not JSON"))?;
     let expiration = document["expiration"].as_str().ok_or_else(|| invalid("it has no expiration"))?;
-    let expires = parse_iso_time(expiration).ok_or_else(|| invalid("its expiration is no time"))?;
+    // A time with a `T` and in UTC, as the reference demands; other documents are read with more indulgence.
+    let strict = expiration.contains(['T', 't']);
+    let expires =
+        parse_iso_time(expiration).filter(|_| strict).ok_or_else(|| invalid("its expiration is no time"))?;
     let listed = document["conditions"].as_array().ok_or_else(|| invalid("it has no conditions"))?;
     if listed.is_empty() || listed.len() > CONDITIONS_MAX {
         return Err(invalid("it has no conditions, or too many"));
@@ -140,7 +146,8 @@ mod tests {
         let policy = STANDARD.encode(document);
         let fields = Fields::of(fields);
         let now = Timestamp(1_700_000_000_000);
-        judge(&policy, &fields, "b", now).map_err(|failure| failure.code.into_owned())
+        judge(&policy, &fields, "b", fields.get("key").unwrap_or_default(), now)
+            .map_err(|failure| failure.code.into_owned())
     }
 
     fn with(conditions: &str) -> String {
@@ -191,6 +198,6 @@ mod tests {
         for document in table {
             assert_eq!(judged(document, &[]), Err("InvalidPolicyDocument".into()), "{document}");
         }
-        assert!(judge("!", &Fields::default(), "b", Timestamp(0)).is_err());
+        assert!(judge("!", &Fields::default(), "b", "k", Timestamp(0)).is_err());
     }
 }

@@ -18,7 +18,7 @@ use crate::chunked::{ChunkSigner, parse_amz_time, same_text};
 use crate::claims::{Claims, Payload, Taken};
 use crate::content::Outcome;
 use crate::error::{Answer, Code, Doing, Failure};
-use crate::facts::{self, facts_of, identify, show_checksum};
+use crate::facts::{self, facts_of, identify_written, show_checksum};
 use crate::form::{Fields, Form};
 use crate::handle::Shared;
 use crate::place::{Place, object_path};
@@ -56,9 +56,6 @@ pub(crate) async fn handle(
     let now = shared.core.now();
     let key = admit(shared, &fields, &door, now).await?;
     let policy = fields.get("policy").unwrap_or_default();
-    let lengths = policy::judge(policy, &fields, bucket, now)?;
-    let session = open_session(&shared.core, key, door).await?;
-
     let name = fields.get("key").filter(|key| !key.is_empty()).ok_or_else(|| {
         Failure::argument(
             "Bucket POST must contain a field named 'key'. If it is specified, please check the order of the fields.",
@@ -66,6 +63,8 @@ pub(crate) async fn handle(
         .fact("ArgumentName", "key")
     })?;
     let name = name.replace("${filename}", &fields.filename);
+    let lengths = policy::judge(policy, &fields, bucket, &name, now)?;
+    let session = open_session(&shared.core, key, door).await?;
     let headers = headers_of(&fields)?;
     refusals::check(&headers, Some(bucket))?;
     let (media_type, mut object) = facts::parse(&headers)?;
@@ -253,7 +252,7 @@ fn respond(
             response
         }
     };
-    identify(response.headers_mut(), facts);
+    identify_written(response.headers_mut(), facts);
     show_checksum(response.headers_mut(), &facts.object);
     Ok(response)
 }

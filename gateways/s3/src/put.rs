@@ -7,7 +7,7 @@ use http::{Response, StatusCode};
 use crate::answer::empty;
 use crate::condition;
 use crate::error::{Answer, Doing, Failure};
-use crate::facts::{self, facts_of, identify, lock_failure, show_checksum};
+use crate::facts::{self, facts_of, identify_written, lock_failure, show_checksum};
 use crate::handle::Call;
 
 /// PutObject. Core refuses what can be refused before it asks for the first byte, so a client that waits for
@@ -57,7 +57,7 @@ pub(crate) fn put_options(
 fn respond(node: &allod_core::Node) -> Result<Response<ResponseBody>, Failure> {
     let facts = facts_of(node)?;
     let mut response = empty(StatusCode::OK);
-    identify(response.headers_mut(), facts);
+    identify_written(response.headers_mut(), facts);
     show_checksum(response.headers_mut(), &facts.object);
     Ok(response)
 }

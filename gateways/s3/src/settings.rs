@@ -1,11 +1,11 @@
 //! Settings of buckets: versions, and those to which there is but one honest answer here.
 
-use allod_core::{Node, Versioning};
+use allod_core::{Bucket, BucketSettings, Node, Versioning};
 use allod_model::{Error, ErrorKind, Precondition, Rights};
 use http::StatusCode;
 use s3s::dto::{
-    AccessControlPolicy, OwnershipControls, RequestPaymentConfiguration, ServerSideEncryptionConfiguration,
-    VersioningConfiguration,
+    AccessControlPolicy, OwnershipControls, PublicAccessBlockConfiguration, RequestPaymentConfiguration,
+    ServerSideEncryptionConfiguration, VersioningConfiguration,
 };
 
 use crate::answer::{document, empty};
@@ -20,6 +20,13 @@ use crate::xml::{Xml, read};
 /// The region whose name GetBucketLocation leaves out.
 const UNNAMED_REGION: &str = "us-east-1";
 
+/// What is kept with a bucket of settings that change nothing here, by name.
+const ENCRYPTION: &str = "encryption";
+const OWNERSHIP: &str = "ownership";
+const PUBLIC_BLOCK: &str = "public-access-block";
+/// The location that the bucket's maker named.
+pub(crate) const LOCATION: &str = "location";
+
 /// Reads a setting.
 pub(crate) async fn get(call: &mut Call, setting: Setting) -> Answer {
     let bucket = call.session.bucket(&call.bucket()?).await.map_err(bucket_failure)?;
@@ -31,14 +38,23 @@ pub(crate) async fn get(call: &mut Call, setting: Setting) -> Answer {
         Setting::Logging => Xml::new("BucketLoggingStatus"),
         Setting::Notification => Xml::new("NotificationConfiguration"),
         Setting::Location => Xml::new("LocationConstraint"),
+        Setting::Encryption if kept(&bucket, ENCRYPTION).is_none() => {
+            let message =
+                "The server side encryption configuration was not found: content is encrypted all the same";
+            return none(Code::NO_ENCRYPTION, message);
+        }
         Setting::Encryption => Xml::new("ServerSideEncryptionConfiguration"),
+        Setting::OwnershipControls if kept(&bucket, OWNERSHIP) == Some(REMOVED) => {
+            return none(Code::NO_OWNERSHIP, "The bucket ownership controls were not found");
+        }
         Setting::OwnershipControls => Xml::new("OwnershipControls"),
         Setting::PolicyStatus => Xml::new("PolicyStatus"),
         Setting::RequestPayment => Xml::new("RequestPaymentConfiguration"),
         Setting::Versioning => Xml::new("VersioningConfiguration"),
-        Setting::PublicAccessBlock => {
+        Setting::PublicAccessBlock if kept(&bucket, PUBLIC_BLOCK).is_none() => {
             return none(Code::NO_PUBLIC_BLOCK, "The public access block configuration was not found");
         }
+        Setting::PublicAccessBlock => Xml::new("PublicAccessBlockConfiguration"),
         Setting::Policy => return none(Code::NO_POLICY, "The bucket policy does not exist"),
         Setting::Replication => {
             return none(Code::NO_REPLICATION, "The replication configuration was not found");
@@ -52,8 +68,17 @@ pub(crate) async fn get(call: &mut Call, setting: Setting) -> Answer {
         }
     };
     match setting {
-        Setting::Location if call.shared.region != UNNAMED_REGION => {
-            xml.raw_text(&call.shared.region);
+        Setting::Location => {
+            let region = kept(&bucket, LOCATION).unwrap_or(&call.shared.region);
+            if region != UNNAMED_REGION || kept(&bucket, LOCATION).is_some() {
+                xml.raw_text(region);
+            }
+        }
+        Setting::PublicAccessBlock => {
+            let said = kept(&bucket, PUBLIC_BLOCK).unwrap_or_default();
+            for (name, mark) in BLOCKS {
+                xml.plain(name, said.contains(mark));
+            }
         }
         Setting::Encryption => {
             xml.open("Rule")
@@ -91,12 +116,20 @@ pub(crate) async fn put(call: &mut Call, setting: Setting) -> Answer {
     match setting {
         Setting::Versioning => return put_versioning(call, &body).await,
         Setting::Acl => check_acl(call, &body)?,
-        Setting::Encryption => check_encryption(&body)?,
+        Setting::Encryption => {
+            check_encryption(&body)?;
+            return keep(call, ENCRYPTION, Some("AES256".into()), StatusCode::OK).await;
+        }
+        Setting::PublicAccessBlock => {
+            let marks = blocks(&read(&body)?);
+            return keep(call, PUBLIC_BLOCK, Some(marks), StatusCode::OK).await;
+        }
         Setting::OwnershipControls => {
             let controls: OwnershipControls = read(&body)?;
             if !controls.rules.iter().all(|rule| rule.object_ownership.as_str() == "BucketOwnerEnforced") {
                 return Err(no_acls());
             }
+            return keep(call, OWNERSHIP, None, StatusCode::OK).await;
         }
         Setting::RequestPayment => {
             let payment: RequestPaymentConfiguration = read(&body)?;
@@ -110,10 +143,59 @@ pub(crate) async fn put(call: &mut Call, setting: Setting) -> Answer {
     Ok(empty(StatusCode::OK))
 }
 
-/// Removes a setting that was never there.
-pub(crate) async fn delete(call: &mut Call, _: Setting) -> Answer {
-    touch(call).await?;
-    Ok(empty(StatusCode::NO_CONTENT))
+/// Removes a setting.
+pub(crate) async fn delete(call: &mut Call, setting: Setting) -> Answer {
+    let gone = StatusCode::NO_CONTENT;
+    match setting {
+        Setting::Encryption => keep(call, ENCRYPTION, None, gone).await,
+        Setting::PublicAccessBlock => keep(call, PUBLIC_BLOCK, None, gone).await,
+        Setting::OwnershipControls => keep(call, OWNERSHIP, Some(REMOVED.into()), gone).await,
+        _ => {
+            touch(call).await?;
+            Ok(empty(gone))
+        }
+    }
+}
+
+/// The elements of a public access block, and the mark by which each is kept.
+const BLOCKS: [(&str, char); 4] = [
+    ("BlockPublicAcls", 'a'),
+    ("IgnorePublicAcls", 'i'),
+    ("BlockPublicPolicy", 'p'),
+    ("RestrictPublicBuckets", 'r'),
+];
+/// Kept of a setting that is in force unless it was removed.
+const REMOVED: &str = "removed";
+
+fn blocks(given: &PublicAccessBlockConfiguration) -> String {
+    let said = [
+        given.block_public_acls,
+        given.ignore_public_acls,
+        given.block_public_policy,
+        given.restrict_public_buckets,
+    ];
+    BLOCKS.iter().zip(said).filter(|(_, said)| *said == Some(true)).map(|((_, mark), _)| *mark).collect()
+}
+
+/// What is kept with a bucket by this name.
+fn kept<'b>(bucket: &'b Bucket, name: &str) -> Option<&'b str> {
+    bucket.settings.documents.iter().find(|(known, _)| known == name).map(|(_, text)| text.as_str())
+}
+
+/// Keeps something with a bucket, or no longer.
+async fn keep(call: &Call, name: &'static str, text: Option<String>, status: StatusCode) -> Answer {
+    let change = move |settings: &mut BucketSettings| {
+        note(settings, name, text.clone());
+        Ok(())
+    };
+    call.session.change_bucket(&call.bucket()?, change).await.map_err(bucket_failure)?;
+    Ok(empty(status))
+}
+
+/// Notes something in a bucket's settings, or strikes it out.
+pub(crate) fn note(settings: &mut BucketSettings, name: &str, text: Option<String>) {
+    settings.documents.retain(|(known, _)| known != name);
+    settings.documents.extend(text.map(|text| (name.to_owned(), text)));
 }
 
 /// Nothing is to be changed, but who may not change anything is told so.
@@ -135,7 +217,7 @@ async fn put_versioning(call: &Call, body: &[u8]) -> Answer {
         }
     };
     let refused = Error::new(ErrorKind::WrongKind, "object lock needs versions");
-    let change = move |settings: &mut allod_core::BucketSettings| {
+    let change = move |settings: &mut BucketSettings| {
         if settings.object_lock.is_some() && versioning != Versioning::Enabled {
             return Err(refused.clone());
         }

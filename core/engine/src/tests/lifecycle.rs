@@ -48,7 +48,7 @@ async fn put_key(session: &Session, key: &str) {
 }
 
 async fn delete(session: &Session, key: &str) {
-    let request = DeleteRequest { path: at(key), version: None, pre: Precondition::default() };
+    let request = DeleteRequest::new(at(key), None);
     session.delete_objects(vec![request], false).await.unwrap().remove(0).unwrap();
 }
 

@@ -116,7 +116,7 @@ impl World {
     }
 
     async fn delete(&self, key: &str, version: Option<VersionId>) -> Deleted {
-        let request = DeleteRequest { path: at(key), version, pre: Precondition::default() };
+        let request = DeleteRequest::new(at(key), version);
         self.session.delete_objects(vec![request], false).await.unwrap().remove(0).unwrap()
     }
 

@@ -453,13 +453,7 @@ async fn rights_are_judged_at_every_step() {
     put_key(&owner, "corner/new", b"faster").await;
     let refused = complete(&append, "corner/new", &begun, std::slice::from_ref(&one)).await;
     assert_eq!(detail(refused).0, ErrorKind::Denied);
-    owner
-        .delete_objects(
-            vec![DeleteRequest { path: at("corner/new"), version: None, pre: Precondition::default() }],
-            false,
-        )
-        .await
-        .unwrap();
+    owner.delete_objects(vec![DeleteRequest::new(at("corner/new"), None)], false).await.unwrap();
     complete(&append, "corner/new", &begun, &[one]).await.unwrap();
     let tried = append.begin_upload(&at("corner/old"), PutOptions::default(), None).await;
     assert_eq!(detail(tried).0, ErrorKind::Denied);
@@ -849,8 +843,7 @@ mod random {
                     self.objects.insert(key, vec![source]);
                 }
                 Op::Remove(key) => {
-                    let request =
-                        DeleteRequest { path: at(KEYS[key]), version: None, pre: Precondition::default() };
+                    let request = DeleteRequest::new(at(KEYS[key]), None);
                     session.delete_objects(vec![request], false).await.unwrap();
                     self.objects.remove(&key);
                 }

@@ -39,7 +39,7 @@ async fn delete(
     version: Option<VersionId>,
     bypass: bool,
 ) -> model::Result<Deleted> {
-    let request = DeleteRequest { path: raw(at), version, pre: Precondition::default() };
+    let request = DeleteRequest::new(raw(at), version);
     session.delete_objects(vec![request], bypass).await.unwrap().remove(0)
 }
 
