@@ -7,10 +7,8 @@ import secrets
 
 from aim import body_of, keys_of, refused
 
-from harness.report import Skip
-
 SYNC = b"""<?xml version="1.0" encoding="utf-8"?><D:sync-collection xmlns:D="DAV:"><D:sync-token>%s</D:sync-token>
-<D:sync-level>infinite</D:sync-level><D:prop><D:getetag/></D:prop></D:sync-collection>"""
+<D:sync-level>1</D:sync-level><D:prop><D:getetag/></D:prop></D:sync-collection>"""
 
 
 def run(report, aim):
@@ -108,13 +106,13 @@ def folders(client, bucket, dav):
 
 
 def sync_token(client, bucket, dav):
-    client.put_object(Bucket=bucket, Key="synced/one", Body=b"1")
+    client.put_object(Bucket=bucket, Key="synced one", Body=b"1")
     before, _ = report_of(dav, b"")
-    client.put_object(Bucket=bucket, Key="synced/two", Body=b"2")
-    client.delete_object(Bucket=bucket, Key="synced/one")
+    client.put_object(Bucket=bucket, Key="synced two", Body=b"2")
+    client.delete_object(Bucket=bucket, Key="synced one")
     after, body = report_of(dav, before)
     assert after != before, "the sync-token did not move"
-    assert b"synced/two" in body and b"synced/one" in body and b"404" in body, body[:500]
+    assert b"synced%20two" in body and b"synced%20one" in body and b"404" in body, body[:500]
     again, body = report_of(dav, after)
     assert again == after and b"<D:response>" not in body and b"response>" not in body.replace(b"multistatus", b""), body[:300]
 

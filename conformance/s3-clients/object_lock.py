@@ -126,5 +126,6 @@ def webdav(aim, client):
     try:
         assert body_of(client.get_object(**there, VersionId=version)) == b"kept"
     except Exception as error:
-        raise AssertionError(f"the locked version is gone: {error}; WebDAV said {({name: reply.status for name, reply in replies.items()})}") from None
+        said = {name: reply.status for name, reply in replies.items()}
+        raise AssertionError(f"the locked version is gone: {error}; WebDAV said {said}") from None
     refused(client.delete_object, "AccessDenied", **there, VersionId=version)

@@ -171,7 +171,8 @@ def hostile_xml(raw, bucket):
              b"<Delete><Object><Key>x</Key></Object>", b"<Delete>" + b"<Object><Key>" + b"k" * 3_000_000 + b"</Key></Object></Delete>"]
     for bomb in bombs:
         reply = raw.request("POST", bucket, query=[("delete", None)], body=bomb, headers={"Content-MD5": md5(bomb)})
-        assert 400 <= reply.status < 500, f"{bomb[:40]!r}: {reply.status}"
+        # A key that cannot exist may also be refused by itself, inside of a 200.
+        assert 400 <= reply.status < 500 or b"<Error>" in reply.body, f"{bomb[:40]!r}: {reply.status} {reply.body[:100]!r}"
     raw.request("HEAD", bucket).want(200)
 
 

@@ -113,8 +113,17 @@ class Raw:
         return self.send("PUT", path, (), fields, body, framed=over_chunked)
 
     def send(self, method, path, query, fields, body, framed=False):
+        """One exchange; on a new connection when the server has closed the kept one without saying so."""
         if self.connection is not None and select.select([self.connection.sock], [], [], 0)[0]:
-            self.close()  # the server has closed it since
+            self.close()
+        if self.connection is not None:
+            try:
+                return self.exchange(method, path, query, fields, body, framed)
+            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+                pass
+        return self.exchange(method, path, query, fields, body, framed)
+
+    def exchange(self, method, path, query, fields, body, framed):
         if self.connection is None:
             self.connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
             self.connection.connect()

@@ -19,7 +19,8 @@ def run(report, aim):
         work = aim.folder / name
         (work / ".aws").mkdir(parents=True)
         config = work / ".aws/config"
-        config.write_text("[default]\nregion = us-east-1\ns3 =\n  multipart_threshold = 5MB\n  multipart_chunksize = 5MB\n"
+        # Without signature_version, version 1 presigns for us-east-1 by Signature Version 2.
+        config.write_text("[default]\nregion = us-east-1\ns3 =\n  signature_version = s3v4\n  multipart_threshold = 5MB\n  multipart_chunksize = 5MB\n"
                           "  addressing_style = path\n", encoding="ascii")
         aws = Program(binary, aim.environment(HOME=work, AWS_CONFIG_FILE=config, PYTHONUTF8=1), "--endpoint-url", aim.url, cwd=work)
         release(report, aim, f"awscli-{name}", aws, work)

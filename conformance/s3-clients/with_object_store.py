@@ -10,8 +10,9 @@ HERE = Path(__file__).resolve().parent
 def run(report, aim):
     target = install.CACHE / "object-store-target"
     binary = target / "release/allod-object-store-probe"
-    built = subprocess.run(["nice", "-n", "15", "cargo", "build", "--release", "--locked", "-j1", "--manifest-path", str(HERE / "object-store/Cargo.toml"),
-                            "--target-dir", str(target)], capture_output=True, text=True, check=False)
+    command = ["nice", "-n", "15", "cargo", "build", "--release", "--locked", "-j1", "--manifest-path", HERE / "object-store/Cargo.toml",
+               "--target-dir", target]
+    built = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     with report.test("object-store/build"):
         assert built.returncode == 0, built.stderr[-600:]
     if built.returncode:

@@ -10,38 +10,11 @@ import with_awscli
 from aim import body_of, keys_of
 from boto3.s3.transfer import TransferConfig
 from programs import Program
+from proxy import Proxy
 
 from harness import install
-from s3_peers import Server
 
 MIB = 1 << 20
-
-NGINX = """\
-daemon off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{}}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  server {{
-    listen 127.0.0.1:{port} ssl;
-    ssl_certificate {folder}/cert.pem;
-    ssl_certificate_key {folder}/key.pem;
-    client_max_body_size 0;
-    location / {{
-      proxy_pass {upstream};
-      proxy_set_header Host $http_host;
-      proxy_http_version 1.1;
-      proxy_request_buffering off;
-      proxy_buffering off;
-    }}
-  }}
-}}
-"""
-
 
 def run(report, aim):
     folder = aim.folder / "tls"
@@ -57,7 +30,7 @@ def run(report, aim):
         aim.server.url, aim.server.base = (url.replace("http:", "https:") for url in (aim.server.url, aim.server.base))
         aim.server.start()
     else:
-        front = Proxy(folder, aim.server.url)
+        front = Proxy(folder, aim.server.url, is_tls=True)
         front.start()
         aim.url_override = front.url
     try:
@@ -65,18 +38,6 @@ def run(report, aim):
     finally:
         if front:
             front.stop()
-
-
-class Proxy(Server):
-    def __init__(self, folder, upstream):
-        super().__init__(folder)
-        self.upstream, self.url = upstream, f"https://127.0.0.1:{self.port}"
-
-    def prepare(self):
-        install.apt(nginx="nginx-light")
-        config = self.folder / "nginx.conf"
-        config.write_text(NGINX.format(folder=self.folder, port=self.port, upstream=self.upstream), encoding="ascii")
-        self.commands = [[install.find("nginx"), "-c", config, "-p", self.folder]]
 
 
 def clients(report, aim):

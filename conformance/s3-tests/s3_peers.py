@@ -128,7 +128,7 @@ class AllodS3(Allod):
     def credential(self, account, *grants):
         """A new app password; its S3 keys, with the whole object in `extra`."""
         made = self.add_app(account, "conformance", *grants)
-        return User(made["s3"]["access_key"], made["s3"]["secret_key"], made["s3"].get("owner_id", account), account, made)
+        return User(made["s3"]["access_key"], made["s3"]["secret_key"], account, account, made)
 
     def start(self, wait=True, flags=()):
         if not self.users:

@@ -28,11 +28,25 @@ pub type Body<'a> = (usize, &'a mut dyn FnMut(&mut [u8]));
 
 impl Client {
     pub fn new(address: &str) -> Self {
-        Self { address: address.to_owned(), signer: Signer::from_env(), stream: None, buffer: vec![0; BLOCK], start: 0, end: 0 }
+        Self {
+            address: address.to_owned(),
+            signer: Signer::from_env(),
+            stream: None,
+            buffer: vec![0; BLOCK],
+            start: 0,
+            end: 0,
+        }
     }
 
     /// One exchange. The reply's body is read to its end and kept only if `keep`.
-    pub fn request(&mut self, method: &str, path: &str, query: &str, body: Option<Body>, keep: bool) -> Result<Reply, String> {
+    pub fn request(
+        &mut self,
+        method: &str,
+        path: &str,
+        query: &str,
+        body: Option<Body>,
+        keep: bool,
+    ) -> Result<Reply, String> {
         let done = self.exchange(method, path, query, body, keep);
         if done.is_err() {
             self.stream = None;
@@ -40,7 +54,14 @@ impl Client {
         done.map_err(|error| error.to_string())
     }
 
-    fn exchange(&mut self, method: &str, path: &str, query: &str, body: Option<Body>, keep: bool) -> std::io::Result<Reply> {
+    fn exchange(
+        &mut self,
+        method: &str,
+        path: &str,
+        query: &str,
+        body: Option<Body>,
+        keep: bool,
+    ) -> std::io::Result<Reply> {
         if self.stream.is_none() {
             let stream = TcpStream::connect(&self.address)?;
             stream.set_nodelay(true)?;
@@ -49,7 +70,11 @@ impl Client {
             (self.start, self.end) = (0, 0);
         }
         let length = body.as_ref().map_or(0, |(length, _)| *length);
-        let mut head = format!("{method} {path}{}{query} HTTP/1.1\r\nhost: {}\r\n", if query.is_empty() { "" } else { "?" }, self.address);
+        let mut head = format!(
+            "{method} {path}{}{query} HTTP/1.1\r\nhost: {}\r\n",
+            if query.is_empty() { "" } else { "?" },
+            self.address
+        );
         if let Some(signer) = &mut self.signer {
             signer.sign(&mut head, method, &self.address, path, query);
         }
@@ -81,13 +106,21 @@ impl Client {
     fn receive(&mut self, keep: bool) -> std::io::Result<Reply> {
         let head = self.line_block()?;
         let text = String::from_utf8_lossy(&head).to_ascii_lowercase();
-        let status: u16 = text.split(' ').nth(1).and_then(|word| word.parse().ok()).ok_or_else(|| bad("no status"))?;
-        let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned());
-        let mut reply = Reply { status, length: 0, etag: field("etag:").unwrap_or_default(), body: Vec::new() };
+        let status: u16 =
+            text.split(' ').nth(1).and_then(|word| word.parse().ok()).ok_or_else(|| bad("no status"))?;
+        let field = |name: &str| {
+            text.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned())
+        };
+        let mut reply =
+            Reply { status, length: 0, etag: field("etag:").unwrap_or_default(), body: Vec::new() };
         if field("transfer-encoding:").is_some_and(|value| value.contains("chunked")) {
             loop {
                 let line = self.line()?;
-                let size = usize::from_str_radix(String::from_utf8_lossy(&line).split(';').next().unwrap_or("").trim(), 16).map_err(|_| bad("chunk size"))?;
+                let size = usize::from_str_radix(
+                    String::from_utf8_lossy(&line).split(';').next().unwrap_or("").trim(),
+                    16,
+                )
+                .map_err(|_| bad("chunk size"))?;
                 self.take(size, &mut reply, keep)?;
                 self.line()?;
                 if size == 0 {
@@ -95,7 +128,9 @@ impl Client {
                 }
             }
         } else if status != 204 && status != 304 {
-            let length = field("content-length:").and_then(|value| value.parse().ok()).ok_or_else(|| bad("no length"))?;
+            let length = field("content-length:")
+                .and_then(|value| value.parse().ok())
+                .ok_or_else(|| bad("no length"))?;
             self.take(length, &mut reply, keep)?;
         }
         if field("connection:").is_some_and(|value| value == "close") {

@@ -39,12 +39,22 @@ fn main() {
     let started = Instant::now();
     let threads: Vec<_> = (0..connections)
         .map(|at| {
-            let job = Job { kind: kind.clone(), bucket: bucket.clone(), prefix: prefix.clone(), size, at, connections, amount, count };
+            let job = Job {
+                kind: kind.clone(),
+                bucket: bucket.clone(),
+                prefix: prefix.clone(),
+                size,
+                at,
+                connections,
+                amount,
+                count,
+            };
             let address = address.clone();
             std::thread::spawn(move || job.run(&mut Client::new(&address), started))
         })
         .collect();
-    let tallies: Vec<Tally> = threads.into_iter().map(|thread| thread.join().expect("a worker panicked")).collect();
+    let tallies: Vec<Tally> =
+        threads.into_iter().map(|thread| thread.join().expect("a worker panicked")).collect();
     print(&tallies, started.elapsed());
 }
 
@@ -75,7 +85,12 @@ impl Job {
             }
             "fill" => {
                 for key in (self.at..self.amount).step_by(self.connections) {
-                    self.put(client, &format!("/{}/{}{key:08}", self.bucket, self.prefix), &mut random, &mut tally);
+                    self.put(
+                        client,
+                        &format!("/{}/{}{key:08}", self.bucket, self.prefix),
+                        &mut random,
+                        &mut tally,
+                    );
                 }
             }
             "get" => {
@@ -111,7 +126,8 @@ impl Job {
         tally.time(|| {
             let reply = client.request("POST", &path, "uploads=", None, true)?;
             let text = String::from_utf8_lossy(&reply.body).into_owned();
-            let id = text.split_once("<UploadId>").and_then(|(_, rest)| rest.split_once('<')).map(|(id, _)| id);
+            let id =
+                text.split_once("<UploadId>").and_then(|(_, rest)| rest.split_once('<')).map(|(id, _)| id);
             upload = sign::encode(id.ok_or_else(|| format!("{} without an UploadId", reply.status))?);
             Ok(())
         });
@@ -121,12 +137,23 @@ impl Job {
                 return;
             }
             let mut source = |block: &mut [u8]| random.fill(block);
-            tally.time(|| match client.request("PUT", &path, &format!("partNumber={part}&uploadId={upload}"), Some((self.size, &mut source)), false)? {
-                reply if reply.status == 200 => {
-                    list.push_str(&format!("<Part><PartNumber>{part}</PartNumber><ETag>{}</ETag></Part>", reply.etag));
-                    Ok(())
+            tally.time(|| {
+                match client.request(
+                    "PUT",
+                    &path,
+                    &format!("partNumber={part}&uploadId={upload}"),
+                    Some((self.size, &mut source)),
+                    false,
+                )? {
+                    reply if reply.status == 200 => {
+                        list.push_str(&format!(
+                            "<Part><PartNumber>{part}</PartNumber><ETag>{}</ETag></Part>",
+                            reply.etag
+                        ));
+                        Ok(())
+                    }
+                    reply => Err(format!("part {part}: {}", reply.status)),
                 }
-                reply => Err(format!("part {part}: {}", reply.status)),
             });
         }
         list.push_str("</CompleteMultipartUpload>");
@@ -136,10 +163,20 @@ impl Job {
             block.copy_from_slice(now);
             rest = later;
         };
-        tally.time(|| match client.request("POST", &path, &format!("uploadId={upload}"), Some((list.len(), &mut source)), true)? {
-            // An error may come after the 200: completing takes time, and the head has to leave before.
-            reply if reply.status == 200 && !String::from_utf8_lossy(&reply.body).contains("<Error>") => Ok(()),
-            reply => Err(format!("complete: {} {}", reply.status, String::from_utf8_lossy(&reply.body))),
+        tally.time(|| {
+            match client.request(
+                "POST",
+                &path,
+                &format!("uploadId={upload}"),
+                Some((list.len(), &mut source)),
+                true,
+            )? {
+                // An error may come after the 200: completing takes time, and the head has to leave before.
+                reply if reply.status == 200 && !String::from_utf8_lossy(&reply.body).contains("<Error>") => {
+                    Ok(())
+                }
+                reply => Err(format!("complete: {} {}", reply.status, String::from_utf8_lossy(&reply.body))),
+            }
         });
     }
 
@@ -148,7 +185,11 @@ impl Job {
         let mut after = String::new();
         loop {
             // Query names in byte order, as the signature wants them.
-            let query = format!("{after}list-type=2&max-keys={}&prefix={}", self.size, self.prefix.replace('/', "%2F"));
+            let query = format!(
+                "{after}list-type=2&max-keys={}&prefix={}",
+                self.size,
+                self.prefix.replace('/', "%2F")
+            );
             let path = format!("/{}", self.bucket);
             let mut page = Vec::new();
             tally.time(|| match client.request("GET", &path, &query, None, true)? {
@@ -160,9 +201,14 @@ impl Job {
             });
             let text = String::from_utf8_lossy(&page);
             tally.keys += text.matches("<Key>").count();
-            let token = text.split_once("<NextContinuationToken>").and_then(|(_, rest)| rest.split_once('<')).map(|(token, _)| token);
+            let token = text
+                .split_once("<NextContinuationToken>")
+                .and_then(|(_, rest)| rest.split_once('<'))
+                .map(|(token, _)| token);
             match token {
-                Some(token) if tally.errors == 0 => after = format!("continuation-token={}&", sign::encode(&token.replace("&amp;", "&"))),
+                Some(token) if tally.errors == 0 => {
+                    after = format!("continuation-token={}&", sign::encode(&token.replace("&amp;", "&")))
+                }
                 _ => break,
             }
         }
@@ -192,7 +238,10 @@ impl Tally {
 fn print(tallies: &[Tally], elapsed: Duration) {
     let mut all: Vec<u32> = tallies.iter().flat_map(|tally| tally.latencies_us.iter().copied()).collect();
     all.sort_unstable();
-    let quantile = |part: f64| all.get(((all.len() as f64 * part) as usize).min(all.len().saturating_sub(1))).map_or(0.0, |us| f64::from(*us) / 1000.0);
+    let quantile = |part: f64| {
+        all.get(((all.len() as f64 * part) as usize).min(all.len().saturating_sub(1)))
+            .map_or(0.0, |us| f64::from(*us) / 1000.0)
+    };
     let errors: u64 = tallies.iter().map(|tally| tally.errors).sum();
     let why = tallies.iter().find_map(|tally| tally.first_error.clone()).unwrap_or_default();
     println!(
@@ -210,7 +259,10 @@ struct Random(u64);
 
 impl Random {
     fn new(at: u64) -> Self {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock after 1970").as_nanos() as u64;
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .expect("a clock after 1970")
+            .as_nanos() as u64;
         Self((now ^ (at << 48) ^ u64::from(std::process::id()) << 32) | 1)
     }
 

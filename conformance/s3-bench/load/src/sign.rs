@@ -19,7 +19,12 @@ pub struct Signer {
 impl Signer {
     pub fn from_env() -> Option<Self> {
         let word = |name| std::env::var(name).ok();
-        Some(Self { access_key: word("AWS_ACCESS_KEY_ID")?, secret_key: word("AWS_SECRET_ACCESS_KEY")?, day: String::new(), key: [0; 32] })
+        Some(Self {
+            access_key: word("AWS_ACCESS_KEY_ID")?,
+            secret_key: word("AWS_SECRET_ACCESS_KEY")?,
+            day: String::new(),
+            key: [0; 32],
+        })
     }
 
     /// Adds the fields to the head. `path` and `query` are encoded and in order already.
@@ -28,10 +33,15 @@ impl Signer {
         if self.day != stamp[..8] {
             self.day = stamp[..8].to_owned();
             let words = [self.day.as_str(), REGION, "s3", "aws4_request"];
-            self.key = words.iter().fold(Vec::from(format!("AWS4{}", self.secret_key)), |key, word| hmac(&key, word).to_vec()).try_into().expect("32 bytes");
+            self.key = words
+                .iter()
+                .fold(Vec::from(format!("AWS4{}", self.secret_key)), |key, word| hmac(&key, word).to_vec())
+                .try_into()
+                .expect("32 bytes");
         }
-        let canonical =
-            format!("{method}\n{path}\n{query}\nhost:{host}\nx-amz-content-sha256:UNSIGNED-PAYLOAD\nx-amz-date:{stamp}\n\n{SIGNED}\nUNSIGNED-PAYLOAD");
+        let canonical = format!(
+            "{method}\n{path}\n{query}\nhost:{host}\nx-amz-content-sha256:UNSIGNED-PAYLOAD\nx-amz-date:{stamp}\n\n{SIGNED}\nUNSIGNED-PAYLOAD"
+        );
         let scope = format!("{}/{REGION}/s3/aws4_request", self.day);
         let text = format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{}", hex(&Sha256::digest(canonical)));
         let signature = hex(&hmac(&self.key, &text));

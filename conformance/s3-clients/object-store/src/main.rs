@@ -24,7 +24,8 @@ async fn main() {
     };
     let builder = || {
         // Failures show at once; `from_env` takes the keys.
-        let retry = RetryConfig { max_retries: 1, retry_timeout: Duration::from_secs(20), ..Default::default() };
+        let retry =
+            RetryConfig { max_retries: 1, retry_timeout: Duration::from_secs(20), ..Default::default() };
         AmazonS3Builder::from_env()
             .with_endpoint(url)
             .with_bucket_name(bucket)
@@ -48,7 +49,10 @@ async fn main() {
         ("multipart", test(|s| async move { suite::multipart(&s, &s).await })),
         ("multipart-with-opts", test(|s| async move { suite::multipart_with_opts(&s, &s).await })),
         ("multipart-out-of-order", test(|s| async move { suite::multipart_out_of_order(&s).await })),
-        ("multipart-part-out-of-order", test(|s| async move { suite::multipart_put_part_out_of_order(&s, &s).await })),
+        (
+            "multipart-part-out-of-order",
+            test(|s| async move { suite::multipart_put_part_out_of_order(&s, &s).await }),
+        ),
         ("multipart-race", test(|s| async move { suite::multipart_race_condition(&s, true).await })),
         ("attributes", test(|s| async move { suite::put_get_attributes(&s).await })),
         ("odd-paths", test(odd_paths)),
@@ -92,7 +96,8 @@ async fn report(name: &str, store: AmazonS3, run: Test) -> bool {
         }
         Ok(Err(error)) => {
             let panic = error.into_panic();
-            let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+            let text =
+                panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
             text.unwrap_or("panicked").replace('\n', " ")
         }
         Err(_) => "took longer than 120 s".to_owned(),
@@ -108,13 +113,37 @@ async fn empty(store: &AmazonS3) -> object_store::Result<()> {
 
 /// Names that the crate keeps to the letter, through listings too.
 async fn odd_paths(store: AmazonS3) {
-    let names = ["a b", "a+b", "é", "e\u{301}", "日本語", "🦀", "a%2Fb", "100%", "a&b=c", "it's", "(x)", "a;b", "a=b", "a@b", "~a", "a.", ".a", "..a"];
+    let names = [
+        "a b",
+        "a+b",
+        "é",
+        "e\u{301}",
+        "日本語",
+        "🦀",
+        "a%2Fb",
+        "100%",
+        "a&b=c",
+        "it's",
+        "(x)",
+        "a;b",
+        "a=b",
+        "a@b",
+        "~a",
+        "a.",
+        ".a",
+        "..a",
+    ];
     for name in names {
         let path = Path::parse(format!("odd/{name}/x")).expect("a path");
         store.put(&path, name.as_bytes().to_vec().into()).await.expect(name);
         assert_eq!(store.get(&path).await.expect(name).bytes().await.expect(name), name.as_bytes(), "{name}");
     }
-    let mut found: Vec<String> = store.list(Some(&Path::from("odd"))).map_ok(|meta| meta.location.to_string()).try_collect().await.expect("a listing");
+    let mut found: Vec<String> = store
+        .list(Some(&Path::from("odd")))
+        .map_ok(|meta| meta.location.to_string())
+        .try_collect()
+        .await
+        .expect("a listing");
     let mut wanted: Vec<String> = names.iter().map(|name| format!("odd/{name}/x")).collect();
     found.sort();
     wanted.sort();
@@ -128,9 +157,18 @@ async fn one_creator(store: AmazonS3) {
         let path = Path::from(format!("race/{round}"));
         let racers = (0..16).map(|racer| {
             let (store, path) = (Arc::clone(&store), path.clone());
-            tokio::spawn(async move { store.put_opts(&path, vec![racer as u8; 1000].into(), PutOptions::from(PutMode::Create)).await.is_ok() })
+            tokio::spawn(async move {
+                store
+                    .put_opts(&path, vec![racer as u8; 1000].into(), PutOptions::from(PutMode::Create))
+                    .await
+                    .is_ok()
+            })
         });
-        let won = futures::future::join_all(racers).await.into_iter().filter(|done| matches!(done, Ok(true))).count();
+        let won = futures::future::join_all(racers)
+            .await
+            .into_iter()
+            .filter(|done| matches!(done, Ok(true)))
+            .count();
         assert_eq!(won, 1, "round {round}: {won} creators won");
     }
 }
@@ -140,7 +178,12 @@ async fn delete_stream(store: AmazonS3) {
     let names: Vec<Path> = (0..1500).map(|at| Path::from(format!("many/{at} é&<"))).collect();
     let store = &store;
     let put = |path: Path| async move { store.put(&path, "x".into()).await };
-    futures::stream::iter(names.clone()).map(put).buffer_unordered(16).try_collect::<Vec<_>>().await.expect("put");
+    futures::stream::iter(names.clone())
+        .map(put)
+        .buffer_unordered(16)
+        .try_collect::<Vec<_>>()
+        .await
+        .expect("put");
     let gone = store.delete_stream(futures::stream::iter(names.into_iter().map(Ok)).boxed());
     assert_eq!(gone.try_collect::<Vec<_>>().await.expect("delete").len(), 1500);
     assert_eq!(store.list(Some(&Path::from("many"))).count().await, 0);
@@ -149,7 +192,10 @@ async fn delete_stream(store: AmazonS3) {
 async fn signed_url(store: AmazonS3) {
     let path = Path::from("signed/é +.txt");
     store.put(&path, "signed".into()).await.expect("put");
-    let url = store.signed_url("GET".parse().expect("a method"), &path, Duration::from_secs(60)).await.expect("a URL");
+    let url = store
+        .signed_url("GET".parse().expect("a method"), &path, Duration::from_secs(60))
+        .await
+        .expect("a URL");
     let done = std::process::Command::new("curl").args(["-sSf", url.as_str()]).output().expect("curl");
     assert_eq!(done.stdout, b"signed", "{}", String::from_utf8_lossy(&done.stderr));
 }
