@@ -1,8 +1,8 @@
 """Keys that break servers: each comes back to the letter by GET, HEAD and every kind of listing, and only its own bytes."""
 import re
 import unicodedata
-from xml.etree import ElementTree
 from urllib.parse import unquote_plus
+from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 import corpus
