@@ -190,7 +190,7 @@ impl Session {
         let spot = match spot(&*commit.txn, commit.keys, path) {
             Ok(spot) => spot,
             Err(Fault(error)) if error.detail == Detail::MissingParent => {
-                let marks = request.version.is_none() && versioning != Versioning::Off;
+                let marks = request.marks_absence() && versioning != Versioning::Off;
                 return Ok(marks.then_some(Doomed::Nothing(versioning)));
             }
             Err(fault) => return Err(fault),
@@ -223,7 +223,7 @@ impl Session {
             return Err(held().into());
         }
         let Some(found) = found else {
-            let marks = version.is_none() && versioning != Versioning::Off;
+            let marks = request.marks_absence() && versioning != Versioning::Off;
             return Ok(marks.then_some(Doomed::Nothing(versioning)));
         };
         if found.current {
@@ -477,6 +477,14 @@ impl DeleteRequest {
     /// Removes whatever stands at `path`, or one version there.
     pub fn new(path: Path, version: Option<VersionId>) -> Self {
         DeleteRequest { path, version, pre: Precondition::default(), size: None, modified: None }
+    }
+
+    /// Whether a delete marker is put where nothing is: not for a version, nor for what was to be there.
+    fn marks_absence(&self) -> bool {
+        self.version.is_none()
+            && self.pre.if_match.is_none()
+            && self.size.is_none()
+            && self.modified.is_none()
     }
 
     /// Whether it is about one state of the object and no other.

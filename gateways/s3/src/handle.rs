@@ -234,6 +234,7 @@ async fn answer_asked(
     let form = post::boundary(head.headers.get(CONTENT_TYPE)).filter(|_| head.method == Method::POST);
     let operation = resolve(&head.method, &asked.located.place, &asked.query, copies, form.is_some())?;
     refusals::check(&head.headers, asked.located.place.bucket())?;
+    refusals::check_operation(&head.headers, operation)?;
     let door = door(&head.headers, peer.client);
     if let (Operation::PostObject, Some(boundary)) = (operation, form) {
         return post::handle(shared, &asked.located.place, &head, body, &boundary, door).await;

@@ -50,9 +50,17 @@ impl Asked {
         }
     }
 
-    /// Writes what every listing repeats.
-    pub(crate) fn write_head(&self, xml: &mut Xml, limit_name: &'static str, truncated: bool) {
-        xml.text("Name", self.bucket.as_str()).key("Prefix", self.prefix.as_bytes(), self.url);
+    /// Writes what every listing repeats. `bare_prefix`: the prefix as it is where XML can say it, which is how readers
+    /// of the older listing take it.
+    pub(crate) fn write_head(
+        &self,
+        xml: &mut Xml,
+        limit_name: &'static str,
+        truncated: bool,
+        bare_prefix: bool,
+    ) {
+        let prefix_url = self.url && !(bare_prefix && Xml::can_say(&self.prefix));
+        xml.text("Name", self.bucket.as_str()).key("Prefix", self.prefix.as_bytes(), prefix_url);
         if !self.delimiter.is_empty() {
             xml.key("Delimiter", self.delimiter.as_bytes(), self.url);
         }
@@ -74,7 +82,7 @@ pub(crate) async fn list_v1(call: &mut Call) -> Answer {
     let marker = call.query.value("marker").unwrap_or_default().to_owned();
     let page = page(call, &asked, marker.as_bytes()).await?;
     let mut xml = Xml::new("ListBucketResult");
-    asked.write_head(&mut xml, "MaxKeys", page.next.is_some());
+    asked.write_head(&mut xml, "MaxKeys", page.next.is_some(), true);
     xml.key("Marker", marker.as_bytes(), asked.url);
     // Without a delimiter the client goes on behind the last key, but an empty page leaves it none.
     if let Some((next, _)) = &page.next
@@ -103,7 +111,7 @@ pub(crate) async fn list_v2(call: &mut Call) -> Answer {
     };
     let page = page(call, &asked, &after).await?;
     let mut xml = Xml::new("ListBucketResult");
-    asked.write_head(&mut xml, "MaxKeys", page.next.is_some());
+    asked.write_head(&mut xml, "MaxKeys", page.next.is_some(), false);
     xml.plain("KeyCount", page.items.len()).maybe("ContinuationToken", token.as_deref());
     if let Some((next, _)) = &page.next {
         xml.plain("NextContinuationToken", format!("{TOKEN_FORM}{}", URL_SAFE_NO_PAD.encode(next)));

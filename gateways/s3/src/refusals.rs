@@ -5,9 +5,10 @@ use http::HeaderMap;
 
 use crate::error::{Code, Failure};
 use crate::place::PUBLIC_BUCKET;
+use crate::route::Operation;
 
 /// Headers that are refused whatever their value, by how they begin.
-const NOT_IMPLEMENTED: [(&str, &str); 9] = [
+const NOT_IMPLEMENTED: [(&str, &str); 7] = [
     (
         "x-amz-server-side-encryption-customer-",
         "Encryption by a key of yours (SSE-C) is not implemented: content is always encrypted at rest by the server's key",
@@ -20,10 +21,29 @@ const NOT_IMPLEMENTED: [(&str, &str); 9] = [
     ("x-amz-server-side-encryption-context", "Encryption by KMS is not implemented: use AES256"),
     ("x-amz-write-offset-bytes", "Appending to objects is not implemented"),
     ("x-amz-rename-source", "Renaming objects is not implemented: copy and delete"),
-    ("x-amz-if-match-last-modified-time", "This condition is not implemented: use If-Match"),
-    ("x-amz-if-match-size", "This condition is not implemented: use If-Match"),
     ("x-amz-source-expected-bucket-owner-", "This header is not implemented"),
 ];
+
+/// Conditions that only a delete can have.
+const OF_DELETES: [&str; 2] = ["x-amz-if-match-last-modified-time", "x-amz-if-match-size"];
+
+/// Refuses what a request of this kind cannot ask for.
+///
+/// # Errors
+/// `NotImplemented`, `InvalidArgument`.
+pub(crate) fn check_operation(headers: &HeaderMap, operation: Operation) -> Result<(), Failure> {
+    let deletes = operation == Operation::DeleteObject;
+    if let Some(name) = OF_DELETES.iter().find(|name| !deletes && headers.contains_key(**name)) {
+        return Err(Failure::not_implemented("This condition is for deletes only: use If-Match")
+            .fact("Header", *name));
+    }
+    let reads = matches!(operation, Operation::GetObject | Operation::HeadObject);
+    if reads && headers.contains_key("x-amz-server-side-encryption") {
+        let message = "x-amz-server-side-encryption header is not supported for this operation.";
+        return Err(Failure::argument(message).fact("ArgumentName", "x-amz-server-side-encryption"));
+    }
+    Ok(())
+}
 
 /// Refuses what is not served.
 ///

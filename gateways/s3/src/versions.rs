@@ -30,7 +30,7 @@ pub(crate) async fn list(call: &mut Call) -> Answer {
     };
     let page = page(call, &asked, key_marker.as_bytes(), after).await?;
     let mut xml = Xml::new("ListVersionsResult");
-    asked.write_head(&mut xml, "MaxKeys", page.next.is_some());
+    asked.write_head(&mut xml, "MaxKeys", page.next.is_some(), false);
     xml.key("KeyMarker", key_marker.as_bytes(), asked.url).text("VersionIdMarker", &version_marker);
     if let Some((key, version)) = &page.next {
         xml.key("NextKeyMarker", key, asked.url);

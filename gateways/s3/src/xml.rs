@@ -103,6 +103,13 @@ impl Xml {
         self
     }
 
+    /// Whether XML 1.0 (§2.2) can say this text as it is.
+    pub(crate) fn can_say(text: &str) -> bool {
+        text.chars().all(
+            |c| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..),
+        )
+    }
+
     /// A key, prefix or marker: as it is, or with `encoding-type=url` percent-encoded.
     pub(crate) fn key(&mut self, name: &'static str, key: &[u8], url: bool) -> &mut Xml {
         let text = String::from_utf8_lossy(key);

@@ -157,8 +157,13 @@ fn bodies_cut_off_leave_nothing() {
 fn signatures() {
     let scene = Scene::with_k();
     let get = |signer: &Signer| scene.send(&signer.request("GET", "/bucket/k", &[], b""));
-    let elsewhere = Signer { region: "mars-north-7".into(), ..scene.signer.clone() };
-    assert_eq!(get(&elsewhere).status, 200, "every region will do");
+    // quirk_git_annex_region: a host's address for a region.
+    for region in ["mars-north-7", "127.0.0.2", "s3.example.org", "US East"] {
+        let elsewhere = Signer { region: region.into(), ..scene.signer.clone() };
+        assert_eq!(get(&elsewhere).status, 200, "every region will do: {region}");
+        let wrong = Signer { secret_key: "wrong".into(), ..elsewhere };
+        assert_eq!(code(&get(&wrong)), "SignatureDoesNotMatch", "and none spares the signature: {region}");
+    }
     let wrong = Signer { secret_key: "wrong".into(), ..scene.signer.clone() };
     let reply = get(&wrong);
     assert_eq!((reply.status, code(&reply).as_str()), (403, "SignatureDoesNotMatch"));
