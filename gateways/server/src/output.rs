@@ -29,7 +29,7 @@ pub fn print(request: &Request, answer: &Value, json: bool) {
 }
 
 /// How to connect to a store that was just made.
-pub fn print_quickstart(app: &Value, url: &str, data: &Path) {
+pub fn print_quickstart(app: &Value, url: &str, s3: Option<&str>, data: &Path) {
     let (user, password) = (text(&app["username"]), text(&app["password"]));
     let address = url.split_once("://").map_or(url, |(_, address)| address);
     let dav = format!("{url}/dav/{user}/");
@@ -51,6 +51,13 @@ pub fn print_quickstart(app: &Value, url: &str, data: &Path) {
     println!("  rclone                   rclone lsf --webdav-url {dav} --webdav-user {user} \\");
     println!("                             --webdav-pass \"$(rclone obscure {password})\" :webdav:");
     println!();
+    if let Some(s3) = s3 {
+        println!("Back up to it by S3 (restic, rclone, aws …; a bucket is a folder at the top of the drive):");
+        println!("  Endpoint    {s3}");
+        println!("  Access key  {}", text(&app["s3"]["access_key"]));
+        println!("  Secret key  {}", text(&app["s3"]["secret_key"]));
+        println!();
+    }
     println!("Stop with Ctrl-C; start again with: allod serve --data {}", data.display());
     println!();
 }
