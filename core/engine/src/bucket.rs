@@ -23,7 +23,7 @@ pub const BUCKET_SETTINGS_BYTES_MAX: usize = 60 * 1024;
 const NAME_BYTES: std::ops::RangeInclusive<usize> = 3..=63;
 
 /// Whether a name is legal for a bucket: 3 to 63 lower-case letters, digits, hyphens and dots, a letter or digit at both
-/// ends, no two dots side by side, and not like an address.
+/// ends, no dot beside another or beside a hyphen, and not like an address.
 pub fn is_bucket_name(name: &Name) -> bool {
     let bytes = name.as_bytes();
     let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
@@ -32,7 +32,7 @@ pub fn is_bucket_name(name: &Name) -> bool {
         && edge(bytes.first())
         && edge(bytes.last())
         && bytes.iter().all(inner)
-        && !bytes.windows(2).any(|pair| pair == b"..")
+        && !bytes.windows(2).any(|pair| matches!(pair, b".." | b".-" | b"-."))
         && name.as_str().parse::<std::net::Ipv4Addr>().is_err()
 }
 

@@ -522,7 +522,10 @@ fn apply(object: &mut Object, change: &ObjectChange, bypass: bool, now: allod_mo
                     new.is_none_or(|new| old.mode == RetentionMode::Compliance && new.mode != old.mode);
                 let allowed = match old.mode {
                     RetentionMode::Compliance => longer && !weaker,
-                    RetentionMode::Governance => longer || bypass,
+                    // Not even to the firmer mode: it could not be taken back.
+                    RetentionMode::Governance => {
+                        bypass || (longer && new.is_some_and(|new| new.mode == old.mode))
+                    }
                 };
                 if !allowed {
                     return Err(held().into());

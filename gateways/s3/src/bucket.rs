@@ -1,5 +1,6 @@
 //! Buckets: list, make, look, remove.
 
+use allod_model::ErrorKind;
 use http::StatusCode;
 use s3s::dto::CreateBucketConfiguration;
 
@@ -7,6 +8,7 @@ use crate::answer::{document, empty, iso_time, set};
 use crate::error::{Answer, Doing, Failure};
 use crate::handle::{Call, bucket_failure};
 use crate::refusals::no_acls;
+use crate::settings::UNNAMED_REGION;
 use crate::xml::{Xml, read};
 
 /// Buckets of one page at most.
@@ -60,8 +62,15 @@ pub(crate) async fn create(call: &mut Call) -> Answer {
         read::<CreateBucketConfiguration>(&body)?;
     }
     let name = call.bucket()?;
-    let made = call.session.create_bucket(&name, lock).await;
-    made.map_err(|error| Failure::of(error, Doing::MakeBucket))?;
+    if let Err(error) = call.session.create_bucket(&name, lock).await {
+        // In its first region S3 lets owners make a bucket again, and clients count on it.
+        let again = error.kind == ErrorKind::Exists && call.shared.region == UNNAMED_REGION;
+        let same =
+            again && call.session.bucket(&name).await.is_ok_and(|b| b.settings.object_lock.is_some() >= lock);
+        if !same {
+            return Err(Failure::of(error, Doing::MakeBucket));
+        }
+    }
     let mut response = empty(StatusCode::OK);
     set(response.headers_mut(), "location", format!("/{name}"));
     Ok(response)

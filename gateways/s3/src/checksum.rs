@@ -8,7 +8,7 @@ use http::HeaderMap;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-use crate::error::Failure;
+use crate::error::{Code, Failure};
 use crate::xml::Xml;
 
 /// How an algorithm is called in headers, in `x-amz-checksum-algorithm`, and in documents.
@@ -109,18 +109,22 @@ pub(crate) fn shown(checksum: &Checksum, parts: u32) -> String {
 /// Reads a checksum's bytes.
 ///
 /// # Errors
-/// `InvalidRequest` when it is not Base64 or has another length than the algorithm's.
+/// `BadDigest` when it is not Base64 or has another length than the algorithm's.
 pub(crate) fn decode(kind: ChecksumKind, text: &str) -> Result<Vec<u8>, Failure> {
     match STANDARD.decode(text.trim()) {
         Ok(value) if value.len() == names(kind).bytes => Ok(value),
-        _ => Err(Failure::request(format!("Value for {} header is invalid.", header(kind)))),
+        _ => {
+            let message = format!("Value for {} header is invalid.", header(kind));
+            Err(Failure::new(Code::BAD_DIGEST, message))
+        }
     }
 }
 
 /// The checksum that the headers carry.
 ///
 /// # Errors
-/// `InvalidRequest` for more than one, and for one that is malformed or of an algorithm that is not known.
+/// `InvalidRequest` for more than one and for one of an algorithm that is not known, `BadDigest` for one that is
+/// malformed.
 pub(crate) fn parse_headers(headers: &HeaderMap) -> Result<Option<(ChecksumKind, Vec<u8>)>, Failure> {
     const ABOUT: [&str; 3] = ["x-amz-checksum-algorithm", "x-amz-checksum-mode", "x-amz-checksum-type"];
     let mut found = None;
@@ -249,7 +253,7 @@ mod tests {
         );
         assert_eq!(parse(&[("x-amz-checksum-crc32", "y/Q5Jg==-3")]), Ok(Some((ChecksumKind::Crc32, crc))));
         for value in ["", "y/Q5Jg", "y/Q5", "y/Q5Jgxx=="] {
-            assert_eq!(parse(&[("x-amz-checksum-crc32", value)]), wrong, "{value}");
+            assert_eq!(parse(&[("x-amz-checksum-crc32", value)]), Err("BadDigest".into()), "{value}");
         }
         assert_eq!(parse(&[("x-amz-checksum-md5", "y/Q5Jg==")]), wrong);
         assert_eq!(

@@ -82,17 +82,12 @@ impl Content {
         claims: &Claims,
         signer: Option<ChunkSigner>,
     ) -> Result<Self, Failure> {
-        let Some(length) = claims.length else {
-            return Err(Failure::new(
-                Code::MISSING_LENGTH,
-                "You must provide the Content-Length HTTP header.",
-            ));
-        };
-        if length > allod_core::PART_BYTES_MAX {
-            let message = "Your proposed upload exceeds the maximum allowed size";
-            return Err(Failure::new(Code::ENTITY_TOO_LARGE, message)
-                .fact("ProposedSize", length.to_string())
-                .fact("MaxSizeAllowed", allod_core::PART_BYTES_MAX.to_string()));
+        if claims.length.is_none() && !claims.self_ending {
+            let message = "You must provide the Content-Length HTTP header.";
+            return Err(Failure::new(Code::MISSING_LENGTH, message));
+        }
+        if let Some(length) = claims.length.filter(|length| *length > allod_core::PART_BYTES_MAX) {
+            return Err(too_large().fact("ProposedSize", length.to_string()));
         }
         let dechunker = match claims.payload {
             Payload::Chunked { signed, trailers } => {
@@ -109,7 +104,7 @@ impl Content {
             body: BodyDataStream::new(body),
             dechunker,
             rest: Bytes::new(),
-            length: Some(length),
+            length: claims.length,
             received: 0,
             sha256: matches!(claims.payload, Payload::Sha256(_)).then(Sha256::new),
             summer: Some(Summer::new(claims.kind())),
@@ -153,6 +148,9 @@ impl Content {
 
     fn look_at(&mut self, piece: &Bytes) -> Result<(), Failure> {
         self.received += piece.len() as u64;
+        if self.received > allod_core::PART_BYTES_MAX {
+            return Err(too_large());
+        }
         if self.length.is_some_and(|length| self.received > length) {
             return Err(Failure::new(
                 Code::INCOMPLETE_BODY,
@@ -214,6 +212,11 @@ impl Stream for Content {
     }
 }
 
+fn too_large() -> Failure {
+    Failure::new(Code::ENTITY_TOO_LARGE, "Your proposed upload exceeds the maximum allowed size")
+        .fact("MaxSizeAllowed", allod_core::PART_BYTES_MAX.to_string())
+}
+
 fn incomplete() -> Failure {
     let message = "You did not provide the number of bytes specified by the Content-Length HTTP header";
     Failure::new(Code::INCOMPLETE_BODY, message)
@@ -245,14 +248,8 @@ pub(crate) async fn read_whole(
     if claims.length.is_some_and(|length| length > max as u64) {
         return Err(too_long());
     }
-    let mut content = match claims.length {
-        Some(_) => Content::new(body, claims, signer)?,
-        // A document may come without its length: it is short in any case.
-        None => Content {
-            length: None,
-            ..Content::new(body, &Claims { length: Some(0), ..claims.clone() }, signer)?
-        },
-    };
+    // A document may come without its length: it is short in any case.
+    let mut content = Content::new(body, &Claims { self_ending: true, ..claims.clone() }, signer)?;
     let outcome = content.outcome();
     let mut whole = BytesMut::new();
     while let Some(piece) = content.next().await {

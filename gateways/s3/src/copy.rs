@@ -9,7 +9,7 @@ use crate::checksum;
 use crate::chunked::hex;
 use crate::condition;
 use crate::error::{Answer, Code, Doing, Failure};
-use crate::facts::{self, facts_of, identify, lock_failure};
+use crate::facts::{self, facts_of, identify_written, lock_failure};
 use crate::handle::Call;
 use crate::multipart::upload_id;
 use crate::parts::part_number;
@@ -66,7 +66,7 @@ pub(crate) async fn object(call: &mut Call) -> Answer {
     }
     let mut response = document(xml);
     let headers = response.headers_mut();
-    identify(headers, facts);
+    identify_written(headers, facts);
     headers.remove(http::header::ETAG);
     if read.versioned {
         set(headers, "x-amz-copy-source-version-id", version_id_text(read.version));

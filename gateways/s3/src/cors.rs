@@ -3,10 +3,10 @@
 
 use allod_core::{BucketSettings, Core, CorsRule};
 use allod_model::{Error, ErrorKind, Name, NameRule};
+use http::StatusCode;
 use http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderValue, ORIGIN,
 };
-use http::{Method, StatusCode};
 use s3s::dto::CORSConfiguration;
 
 use crate::answer::{document, empty, set};
@@ -152,11 +152,11 @@ pub(crate) async fn decorate(
     core: &Core,
     mark: &Mark,
     origin: &HeaderValue,
-    method: &Method,
+    method: &str,
     headers: &mut HeaderMap,
 ) {
     let (Ok(rules), Ok(origin)) = (rules(core, mark).await, origin.to_str()) else { return };
-    if let Some(rule) = rules.iter().find(|rule| allows(rule, origin, method.as_str())) {
+    if let Some(rule) = rules.iter().find(|rule| allows(rule, origin, method)) {
         announce(headers, rule, origin);
         set(headers, "access-control-allow-methods", rule.methods.join(", "));
     }

@@ -9,7 +9,7 @@ use crate::answer::{document, empty, set};
 use crate::condition;
 use crate::error::{Answer, Code, Failure};
 use crate::get::version_asked;
-use crate::handle::{Call, object_failure};
+use crate::handle::{Call, if_match_failure, object_failure};
 use crate::place::object_path;
 use crate::version::{parse_version_id, version_id_text};
 use crate::xml::{Xml, read};
@@ -18,11 +18,23 @@ use crate::xml::{Xml, read};
 pub(crate) async fn one(call: &mut Call) -> Answer {
     let version = version_asked(call)?;
     let pre = condition::parse_write(call.headers())?;
-    let request = DeleteRequest { path: call.path()?, version, pre };
+    let path = call.path()?;
+    let request = DeleteRequest { path: path.clone(), version, pre: pre.clone() };
     let bypass = call.bypasses_governance();
     let outcomes = call.session.delete_objects(vec![request], bypass).await.map_err(object_failure)?;
     let deleted = outcomes.into_iter().next().unwrap_or_else(|| Ok(Deleted::default()));
-    let deleted = deleted.map_err(object_failure)?;
+    let deleted = match deleted.map_err(object_failure) {
+        Ok(deleted) => deleted,
+        Err(failure) => {
+            let failure = if_match_failure(call, &path, &pre, failure).await;
+            // What is not there is deleted already, whatever it should have been. A delete marker is something.
+            let absent = failure.is(Code::NO_SUCH_KEY) && failure.headers.is_none();
+            if !absent {
+                return Err(if failure.is(Code::NO_SUCH_KEY) { precondition_failed() } else { failure });
+            }
+            Deleted::default()
+        }
+    };
     let mut response = empty(StatusCode::NO_CONTENT);
     if let Some(version) = deleted.version.or(version) {
         set(response.headers_mut(), "x-amz-version-id", version_id_text(version));
@@ -31,6 +43,11 @@ pub(crate) async fn one(call: &mut Call) -> Answer {
         set(response.headers_mut(), "x-amz-delete-marker", "true");
     }
     Ok(response)
+}
+
+fn precondition_failed() -> Failure {
+    let message = "At least one of the pre-conditions you specified did not hold";
+    Failure::new(Code::PRECONDITION_FAILED, message)
 }
 
 /// DeleteObjects: up to a thousand, each judged by itself.

@@ -2,7 +2,7 @@
 
 use allod_core::{
     HEADERS_BYTES_MAX, HeaderKind, METADATA_BYTES_MAX, Node, OBJECT_TAGS_MAX, Object, ObjectFacts, Retention,
-    RetentionMode,
+    RetentionMode, VersionId,
 };
 use allod_model::Timestamp;
 use base64::Engine;
@@ -138,18 +138,18 @@ pub(crate) fn parse_tagging_header(text: &str) -> Result<Vec<(String, String)>, 
             "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters",
         )
     })?;
-    let tags = query.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let mut tags: Vec<_> = query.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    tags.sort();
     check_tags(tags, OBJECT_TAGS_MAX)
 }
 
 /// Checks tags against AWS' limits.
 ///
 /// # Errors
-/// `BadRequest` for too many, `InvalidTag`.
+/// `InvalidTag`.
 pub(crate) fn check_tags(tags: Vec<(String, String)>, max: usize) -> Result<Vec<(String, String)>, Failure> {
     if tags.len() > max {
-        let message = format!("Object tags cannot be greater than {max}");
-        return Err(Failure::foreign("BadRequest".into(), http::StatusCode::BAD_REQUEST, message));
+        return Err(Failure::new(Code::INVALID_TAG, format!("There cannot be more than {max} tags")));
     }
     let wrong = |why: &'static str| Err(Failure::new(Code::INVALID_TAG, why));
     for (at, (key, value)) in tags.iter().enumerate() {
@@ -309,6 +309,14 @@ pub(crate) fn identify(headers: &mut HeaderMap, facts: &ObjectFacts) {
     headers.insert("x-amz-server-side-encryption", HeaderValue::from_static("AES256"));
 }
 
+/// As [`identify`], in the answer to a write: the null version goes without saying.
+pub(crate) fn identify_written(headers: &mut HeaderMap, facts: &ObjectFacts) {
+    identify(headers, facts);
+    if facts.version == VersionId::Null {
+        headers.remove("x-amz-version-id");
+    }
+}
+
 /// Writes the checksum that is kept with an object.
 pub(crate) fn show_checksum(headers: &mut HeaderMap, object: &Object) {
     if let Some(sum) = &object.checksum {
@@ -380,7 +388,7 @@ mod tests {
             (&[("x-amz-tagging", &value)], Some("InvalidTag")),
             (&[("x-amz-tagging", "a=1&a=2")], Some("InvalidTag")),
             (&[("x-amz-tagging", "aws:x=1")], Some("InvalidTag")),
-            (&[("x-amz-tagging", &many)], Some("BadRequest")),
+            (&[("x-amz-tagging", &many)], Some("InvalidTag")),
             (&[("x-amz-storage-class", "GOLD")], Some("InvalidStorageClass")),
             (&[("x-amz-object-lock-mode", "GOVERNANCE")], Some("InvalidArgument")),
             (&[date], Some("InvalidArgument")),

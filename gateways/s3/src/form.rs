@@ -47,6 +47,14 @@ impl Fields {
         self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// The same fields with another key, made of the key and the file's name.
+    pub(crate) fn with_key(mut self, change: impl Fn(&str, &str) -> String) -> Fields {
+        for (_, value) in self.fields.iter_mut().filter(|(name, _)| name == "key") {
+            *value = change(value, &self.filename);
+        }
+        self
+    }
+
     /// All fields.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))

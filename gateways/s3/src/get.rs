@@ -2,7 +2,7 @@
 
 use std::io;
 
-use allod_core::{ByteRange, ByteStream, Node, OpenFile, VersionId};
+use allod_core::{ByteRange, ByteStream, Node, ObjectFacts, OpenFile, VersionId};
 use allod_kit::{ResponseBody, full_body, stream_body};
 use allod_model::{Detail, Error, ErrorKind, Path, Precondition};
 use bytes::{Bytes, BytesMut};
@@ -11,6 +11,7 @@ use http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue, RANGE};
 use http::{Method, StatusCode};
 
 use crate::answer::{empty, set};
+use crate::checksum;
 use crate::condition::{self, if_range_holds};
 use crate::error::{Answer, Code, Failure};
 use crate::facts::{self, OVERRIDES, facts_of};
@@ -28,6 +29,10 @@ pub(crate) async fn handle(call: &mut Call) -> Answer {
     let precondition = condition::parse(call.headers())?;
     let part = part_asked(call)?;
     let overrides = overrides(call)?;
+    if call.header("x-amz-server-side-encryption").is_some() {
+        let message = "x-amz-server-side-encryption header is not supported for this operation.";
+        return Err(Failure::argument(message));
+    }
     let is_get = call.head.method == Method::GET;
     let opened = match is_get {
         true => call.session.open_object(&path, version, &precondition).await.map(Ok),
@@ -46,11 +51,13 @@ pub(crate) async fn handle(call: &mut Call) -> Answer {
     let headers = response.headers_mut();
     facts::describe(headers, node, facts);
     headers.extend(overrides);
-    if call.header("x-amz-checksum-mode").is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED"))
-        && call.header(RANGE.as_str()).is_none()
-        && part.is_none()
-    {
+    if checksums_asked(call) && call.header(RANGE.as_str()).is_none() && part.is_none() {
         facts::show_checksum(headers, &facts.object);
+    }
+    if let Some(number) = part
+        && checksums_asked(call)
+    {
+        show_part_checksum(call, &path, version, number, facts, headers).await?;
     }
     let wanted = wanted(call, &path, version, part, node, headers).await?;
     let range = match wanted {
@@ -82,6 +89,33 @@ pub(crate) fn version_asked(call: &Call) -> Result<Option<VersionId>, Failure> {
         }
         Some(text) => parse_version_id(text).map(Some),
     }
+}
+
+fn checksums_asked(call: &Call) -> bool {
+    call.header("x-amz-checksum-mode").is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED"))
+}
+
+/// The checksum of one part, by which a client can check what it reads by part number.
+async fn show_part_checksum(
+    call: &Call,
+    path: &Path,
+    version: Option<VersionId>,
+    number: u32,
+    facts: &ObjectFacts,
+    headers: &mut HeaderMap,
+) -> Result<(), Failure> {
+    let version = if facts.versioned { Some(facts.version) } else { version };
+    let parts = match facts.object.parts {
+        0 => return Ok(()),
+        _ => call.session.object_parts(path, version, number - 1, 1).await.map_err(object_failure)?,
+    };
+    let found = parts.first().filter(|part| part.number == number);
+    if let (Some(part), Some(whole)) = (found.and_then(|part| part.checksum.as_ref()), &facts.object.checksum)
+    {
+        set(headers, checksum::header(part.kind), checksum::encode(&part.value));
+        set(headers, "x-amz-checksum-type", checksum::type_name(whole.composite));
+    }
+    Ok(())
 }
 
 fn part_asked(call: &Call) -> Result<Option<u32>, Failure> {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use allod_core::{Core, Door, Proof, Session};
 use allod_kit::{Peer, RequestBody, ResponseBody};
-use allod_model::{Error, ErrorKind, Name, Path, Protocol};
+use allod_model::{Error, ErrorKind, Name, Path, Precondition, Protocol};
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, ORIGIN, USER_AGENT};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, HeaderMap, ORIGIN, USER_AGENT};
 use http::request::Parts;
 use http::{Method, Request, Response};
 
@@ -85,7 +85,7 @@ impl Call {
         }
     }
 
-    /// The canonical user id of the account.
+    /// The user id of the account.
     pub(crate) fn owner(&self) -> String {
         owner_of(&self.session.account())
     }
@@ -132,15 +132,30 @@ impl Call {
     }
 }
 
-/// The canonical user id of an account: 64 digits, as AWS' have.
+/// The user id of an account: its name, which needs no looking up.
 pub(crate) fn owner_of(account: &str) -> String {
-    use sha2::Digest;
-    crate::chunked::hex(&sha2::Sha256::digest(format!("allod account {account}")))
+    account.to_owned()
 }
 
 /// Translates core's failures with objects.
 pub(crate) fn object_failure(error: Error) -> Failure {
     Failure::of(error, Doing::Object)
+}
+
+/// S3 has a code of its own for `If-Match` on what is not there.
+pub(crate) async fn if_match_failure(
+    call: &Call,
+    path: &Path,
+    pre: &Precondition,
+    failure: Failure,
+) -> Failure {
+    if pre.if_match.is_none() || !failure.is(Code::PRECONDITION_FAILED) {
+        return failure;
+    }
+    match call.session.stat_object(path, None, &Precondition::default()).await {
+        Err(error) if error.kind == ErrorKind::NotFound => object_failure(error),
+        _ => failure,
+    }
 }
 
 /// Translates core's failures with buckets.
@@ -160,6 +175,7 @@ pub(crate) async fn handle(
     let is_head = head.method == Method::HEAD;
     let origin = head.headers.get(ORIGIN).cloned();
     let method = head.method.clone();
+    let asked_method = head.headers.get(ACCESS_CONTROL_REQUEST_METHOD).cloned();
     let asked = Asked::parse(shared, &head);
     let marks = asked.as_ref().ok().map(Asked::mark);
     let answer = match asked {
@@ -175,7 +191,8 @@ pub(crate) async fn handle(
     if let (Some(origin), Some(mark)) = (origin, marks)
         && method != Method::OPTIONS
     {
-        cors::decorate(&shared.core, &mark, &origin, &method, response.headers_mut()).await;
+        let method = asked_method.as_ref().and_then(|value| value.to_str().ok()).unwrap_or(method.as_str());
+        cors::decorate(&shared.core, &mark, &origin, method, response.headers_mut()).await;
     }
     answer::finish(&mut response, &id);
     response
@@ -297,8 +314,7 @@ fn check_owner(headers: &HeaderMap, session: &Session) -> Result<(), Failure> {
     for name in ["x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"] {
         let Some(value) = headers.get(name) else { continue };
         let account = session.account();
-        let value = value.to_str().unwrap_or_default();
-        if value != account && value != owner_of(&account) {
+        if value.to_str().unwrap_or_default() != owner_of(&account) {
             return Err(Failure::denied());
         }
     }

@@ -66,6 +66,10 @@ fn parse(body: &[u8]) -> Result<Vec<LifecycleRule>, Failure> {
 }
 
 fn parse_rule(given: Given, at: usize) -> Result<LifecycleRule, Failure> {
+    let dates = given.transitions.iter().flatten().filter_map(|transition| transition.date.as_ref());
+    for date in dates.chain(given.expiration.iter().filter_map(|expiration| expiration.date.as_ref())) {
+        midnight(date)?;
+    }
     if given.transitions.is_some() || given.noncurrent_version_transitions.is_some() {
         return Err(Failure::not_implemented(
             "Transitions to other storage classes are not implemented: there is but one place",
@@ -94,16 +98,7 @@ fn parse_rule(given: Given, at: usize) -> Result<LifecycleRule, Failure> {
     }
     if let Some(expiration) = given.expiration {
         rule.days = expiration.days.map(positive).transpose()?;
-        rule.date = match &expiration.date {
-            None => None,
-            Some(date) => {
-                let date = time_of(date).ok_or_else(Failure::malformed_xml)?;
-                if date.0.rem_euclid(DAY_MS) != 0 {
-                    return Err(Failure::argument("'Date' must be at midnight GMT"));
-                }
-                Some(date)
-            }
-        };
+        rule.date = expiration.date.as_ref().map(midnight).transpose()?;
         rule.lone_markers = expiration.expired_object_delete_marker.unwrap_or(false);
         let said =
             [rule.days.is_some(), rule.date.is_some(), expiration.expired_object_delete_marker.is_some()];
@@ -131,6 +126,14 @@ fn parse_rule(given: Given, at: usize) -> Result<LifecycleRule, Failure> {
         || rule.noncurrent_days.is_some()
         || rule.abort_days.is_some();
     if acts { Ok(rule) } else { Err(Failure::request("At least one action needs to be specified in a rule")) }
+}
+
+fn midnight(date: &s3s::dto::Timestamp) -> Result<allod_model::Timestamp, Failure> {
+    let date = time_of(date).ok_or_else(Failure::malformed_xml)?;
+    match date.0.rem_euclid(DAY_MS) {
+        0 => Ok(date),
+        _ => Err(Failure::argument("'Date' must be at midnight GMT")),
+    }
 }
 
 fn parse_filter(filter: LifecycleRuleFilter, rule: &mut LifecycleRule) -> Result<(), Failure> {

@@ -26,6 +26,8 @@ pub(crate) struct Asked {
     pub(crate) limit: usize,
     /// Keys are to be percent-encoded.
     pub(crate) url: bool,
+    /// ListObjects, not one of the later listings.
+    is_first_form: bool,
 }
 
 impl Asked {
@@ -37,6 +39,7 @@ impl Asked {
             delimiter: call.query.value("delimiter").unwrap_or_default().to_owned(),
             limit: call.query.number(limit)?.unwrap_or(SCAN_ITEMS_MAX).min(SCAN_ITEMS_MAX),
             url: call.query.url_encoding()?,
+            is_first_form: false,
         })
     }
 
@@ -52,7 +55,7 @@ impl Asked {
 
     /// Writes what every listing repeats.
     pub(crate) fn write_head(&self, xml: &mut Xml, limit_name: &'static str, truncated: bool) {
-        xml.text("Name", self.bucket.as_str()).key("Prefix", self.prefix.as_bytes(), self.url);
+        xml.text("Name", self.bucket.as_str()).key("Prefix", self.prefix.as_bytes(), self.url_prefix());
         if !self.delimiter.is_empty() {
             xml.key("Delimiter", self.delimiter.as_bytes(), self.url);
         }
@@ -60,6 +63,13 @@ impl Asked {
         if self.url {
             xml.plain("EncodingType", "url");
         }
+    }
+
+    /// S3 leaves the prefix as it is in the first form of listings, and botocore does not decode it there. What XML
+    /// cannot hold is encoded all the same.
+    fn url_prefix(&self) -> bool {
+        let speakable = |c: char| !c.is_ascii_control() || "\t\n\r".contains(c);
+        self.url && !(self.is_first_form && self.prefix.chars().all(speakable))
     }
 
     /// Writes a common prefix.
@@ -70,7 +80,7 @@ impl Asked {
 
 /// ListObjects, the older form: pages are told apart by keys.
 pub(crate) async fn list_v1(call: &mut Call) -> Answer {
-    let asked = Asked::parse(call, "max-keys")?;
+    let asked = Asked { is_first_form: true, ..Asked::parse(call, "max-keys")? };
     let marker = call.query.value("marker").unwrap_or_default().to_owned();
     let page = page(call, &asked, marker.as_bytes()).await?;
     let mut xml = Xml::new("ListBucketResult");

@@ -10,8 +10,8 @@ use crate::answer::{document, empty, set};
 use crate::checksum;
 use crate::condition::{self, bare_tag};
 use crate::error::{Answer, Doing, Failure};
-use crate::facts::{self, facts_of, identify, lock_failure};
-use crate::handle::Call;
+use crate::facts::{self, facts_of, identify_written, lock_failure};
+use crate::handle::{Call, if_match_failure};
 use crate::put::put_options;
 use crate::xml::{Xml, read};
 
@@ -113,8 +113,14 @@ pub(crate) async fn complete(call: &mut Call) -> Answer {
     {
         return Err(mismatch(kind, checksum.kind));
     }
-    let written = call.session.complete_upload(&path, &id, parts, checksum, size, precondition).await;
-    let written = written.map_err(|error| Failure::of(error, Doing::Upload))?;
+    let pre = precondition.clone();
+    let written = match call.session.complete_upload(&path, &id, parts, checksum, size, pre).await {
+        Ok(written) => written,
+        Err(error) => {
+            let failure = Failure::of(error, Doing::Upload);
+            return Err(if_match_failure(call, &path, &precondition, failure).await);
+        }
+    };
     let facts = facts_of(&written.node)?;
     let mut xml = Xml::new("CompleteMultipartUploadResult");
     xml.text("Location", &location(call)).text("Bucket", call.bucket()?.as_str()).text("Key", call.key());
@@ -124,7 +130,7 @@ pub(crate) async fn complete(call: &mut Call) -> Answer {
         xml.plain("ChecksumType", checksum::type_name(sum.composite));
     }
     let mut response = document(xml);
-    identify(response.headers_mut(), facts);
+    identify_written(response.headers_mut(), facts);
     response.headers_mut().remove(http::header::ETAG);
     Ok(response)
 }

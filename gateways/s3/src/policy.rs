@@ -53,7 +53,8 @@ pub(crate) fn judge(
         let (holds, name, text) = match condition {
             Condition::Equal(name, text) => (value(name) == Some(text.as_str()), name, text),
             Condition::StartsWith(name, text) => {
-                (value(name).is_some_and(|value| value.starts_with(text.as_str())), name, text)
+                // With nothing to start with, any value will do, and none.
+                (value(name).unwrap_or_default().starts_with(text.as_str()), name, text)
             }
             Condition::Length(range) => {
                 lengths = Some(*range);
@@ -88,7 +89,8 @@ fn parse(policy: &str) -> Result<(Timestamp, Vec<Condition>), Failure> {
     let bytes = STANDARD.decode(compact).map_err(|_| invalid("it is not Base64"))?;
     let document: Value = serde_json::from_slice(&bytes).map_err(|_| invalid("it is not JSON"))?;
     let expiration = document["expiration"].as_str().ok_or_else(|| invalid("it has no expiration"))?;
-    let expires = parse_iso_time(expiration).ok_or_else(|| invalid("its expiration is no time"))?;
+    let expires = parse_iso_time(expiration).filter(|_| expiration.contains(['T', 't']));
+    let expires = expires.ok_or_else(|| invalid("its expiration is no time"))?;
     let listed = document["conditions"].as_array().ok_or_else(|| invalid("it has no conditions"))?;
     if listed.is_empty() || listed.len() > CONDITIONS_MAX {
         return Err(invalid("it has no conditions, or too many"));
@@ -156,7 +158,8 @@ mod tests {
             (r#"{"bucket": "b"}, ["starts-with", "$key", "u/"]"#, vec![("key", "u/x")], Ok(None)),
             (r#"{"bucket": "b"}, ["starts-with", "$key", "u/"]"#, vec![("key", "v/x")], denied.clone()),
             (r#"["starts-with", "$Key", ""]"#, vec![("key", "x")], Ok(None)),
-            (r#"["starts-with", "$key", ""]"#, vec![], denied.clone()),
+            (r#"["starts-with", "$key", ""]"#, vec![], Ok(None)),
+            (r#"["starts-with", "$key", "a"]"#, vec![], denied.clone()),
             (r#"["EQ", "$acl", "private"]"#, vec![("acl", "private"), ("x-ignore-a", "1")], Ok(None)),
             (r#"["eq", "$acl", "private"]"#, vec![("acl", "private"), ("key", "k")], denied.clone()),
             (r#"{"bucket": "b"}"#, vec![("policy", "x"), ("x-amz-signature", "x")], Ok(None)),
@@ -179,6 +182,7 @@ mod tests {
             r#"{"conditions": [{"bucket": "b"}]}"#,
             r#"{"expiration": "2030-01-01T00:00:00Z"}"#,
             r#"{"expiration": "soon", "conditions": [{"bucket": "b"}]}"#,
+            r#"{"expiration": "2030-01-01 00:00:00Z", "conditions": [{"bucket": "b"}]}"#,
             r#"{"expiration": "2030-01-01T00:00:00Z", "conditions": []}"#,
             &unknown,
             &with("5"),

@@ -18,7 +18,7 @@ use crate::chunked::{ChunkSigner, parse_amz_time, same_text};
 use crate::claims::{Claims, Payload, Taken};
 use crate::content::Outcome;
 use crate::error::{Answer, Code, Doing, Failure};
-use crate::facts::{self, facts_of, identify, show_checksum};
+use crate::facts::{self, facts_of, identify_written, show_checksum};
 use crate::form::{Fields, Form};
 use crate::handle::Shared;
 use crate::place::{Place, object_path};
@@ -55,17 +55,17 @@ pub(crate) async fn handle(
     let (fields, form) = Form::begin(body, boundary).await?;
     let now = shared.core.now();
     let key = admit(shared, &fields, &door, now).await?;
+    let fields = fields.with_key(|key, filename| key.replace("${filename}", filename));
     let policy = fields.get("policy").unwrap_or_default();
     let lengths = policy::judge(policy, &fields, bucket, now)?;
     let session = open_session(&shared.core, key, door).await?;
 
-    let name = fields.get("key").filter(|key| !key.is_empty()).ok_or_else(|| {
+    let name = fields.get("key").filter(|key| !key.is_empty()).map(str::to_owned).ok_or_else(|| {
         Failure::argument(
             "Bucket POST must contain a field named 'key'. If it is specified, please check the order of the fields.",
         )
         .fact("ArgumentName", "key")
     })?;
-    let name = name.replace("${filename}", &fields.filename);
     let headers = headers_of(&fields)?;
     refusals::check(&headers, Some(bucket))?;
     let (media_type, mut object) = facts::parse(&headers)?;
@@ -253,7 +253,7 @@ fn respond(
             response
         }
     };
-    identify(response.headers_mut(), facts);
+    identify_written(response.headers_mut(), facts);
     show_checksum(response.headers_mut(), &facts.object);
     Ok(response)
 }

@@ -7,8 +7,8 @@ use http::{Response, StatusCode};
 use crate::answer::empty;
 use crate::condition;
 use crate::error::{Answer, Doing, Failure};
-use crate::facts::{self, facts_of, identify, lock_failure, show_checksum};
-use crate::handle::Call;
+use crate::facts::{self, facts_of, identify_written, lock_failure, show_checksum};
+use crate::handle::{Call, if_match_failure};
 
 /// PutObject. Core refuses what can be refused before it asks for the first byte, so a client that waits for
 /// `100 Continue` never sends in vain.
@@ -29,11 +29,15 @@ pub(crate) async fn handle(call: &mut Call) -> Answer {
         object.checksum = Some(checksum);
         Ok(())
     };
-    let written = call.session.put_object(&path, options, precondition, content, at_end).await;
-    let written = written.map_err(|error| {
-        lock_failure(outcome.explain(error, Doing::Object), &asked, call.shared.core.now())
-    })?;
-    respond(&written.node)
+    let written = call.session.put_object(&path, options, precondition.clone(), content, at_end).await;
+    match written {
+        Ok(written) => respond(&written.node),
+        Err(error) => {
+            let failure = outcome.explain(error, Doing::Object);
+            let failure = lock_failure(failure, &asked, call.shared.core.now());
+            Err(if_match_failure(call, &path, &precondition, failure).await)
+        }
+    }
 }
 
 /// How an object is written.
@@ -57,7 +61,7 @@ pub(crate) fn put_options(
 fn respond(node: &allod_core::Node) -> Result<Response<ResponseBody>, Failure> {
     let facts = facts_of(node)?;
     let mut response = empty(StatusCode::OK);
-    identify(response.headers_mut(), facts);
+    identify_written(response.headers_mut(), facts);
     show_checksum(response.headers_mut(), &facts.object);
     Ok(response)
 }

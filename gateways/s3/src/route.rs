@@ -97,7 +97,7 @@ const SETTINGS: [(&str, Setting, &str); 18] = [
     ("ownershipControls", Setting::OwnershipControls, "GPD"),
     ("policy", Setting::Policy, "GD"),
     ("policyStatus", Setting::PolicyStatus, "G"),
-    ("publicAccessBlock", Setting::PublicAccessBlock, "GD"),
+    ("publicAccessBlock", Setting::PublicAccessBlock, "GPD"),
     ("replication", Setting::Replication, "GD"),
     ("requestPayment", Setting::RequestPayment, "GP"),
     ("tagging", Setting::Tagging, "GPD"),

@@ -1,11 +1,11 @@
 //! Settings of buckets: versions, and those to which there is but one honest answer here.
 
-use allod_core::{Node, Versioning};
+use allod_core::{BucketSettings, Node, Versioning};
 use allod_model::{Error, ErrorKind, Precondition, Rights};
 use http::StatusCode;
 use s3s::dto::{
-    AccessControlPolicy, OwnershipControls, RequestPaymentConfiguration, ServerSideEncryptionConfiguration,
-    VersioningConfiguration,
+    AccessControlPolicy, OwnershipControls, PublicAccessBlockConfiguration, RequestPaymentConfiguration,
+    ServerSideEncryptionConfiguration, VersioningConfiguration,
 };
 
 use crate::answer::{document, empty};
@@ -18,7 +18,10 @@ use crate::route::Setting;
 use crate::xml::{Xml, read};
 
 /// The region whose name GetBucketLocation leaves out.
-const UNNAMED_REGION: &str = "us-east-1";
+pub(crate) const UNNAMED_REGION: &str = "us-east-1";
+
+/// Under what name a public access block is kept.
+const PUBLIC_BLOCK: &str = "public-access-block";
 
 /// Reads a setting.
 pub(crate) async fn get(call: &mut Call, setting: Setting) -> Answer {
@@ -36,9 +39,7 @@ pub(crate) async fn get(call: &mut Call, setting: Setting) -> Answer {
         Setting::PolicyStatus => Xml::new("PolicyStatus"),
         Setting::RequestPayment => Xml::new("RequestPaymentConfiguration"),
         Setting::Versioning => Xml::new("VersioningConfiguration"),
-        Setting::PublicAccessBlock => {
-            return none(Code::NO_PUBLIC_BLOCK, "The public access block configuration was not found");
-        }
+        Setting::PublicAccessBlock => return public_block(&bucket.settings),
         Setting::Policy => return none(Code::NO_POLICY, "The bucket policy does not exist"),
         Setting::Replication => {
             return none(Code::NO_REPLICATION, "The replication configuration was not found");
@@ -90,6 +91,7 @@ pub(crate) async fn put(call: &mut Call, setting: Setting) -> Answer {
     let body = call.document().await?;
     match setting {
         Setting::Versioning => return put_versioning(call, &body).await,
+        Setting::PublicAccessBlock => return put_public_block(call, &body).await,
         Setting::Acl => check_acl(call, &body)?,
         Setting::Encryption => check_encryption(&body)?,
         Setting::OwnershipControls => {
@@ -110,15 +112,63 @@ pub(crate) async fn put(call: &mut Call, setting: Setting) -> Answer {
     Ok(empty(StatusCode::OK))
 }
 
-/// Removes a setting that was never there.
-pub(crate) async fn delete(call: &mut Call, _: Setting) -> Answer {
-    touch(call).await?;
+/// Removes a setting, mostly one that was never there.
+pub(crate) async fn delete(call: &mut Call, setting: Setting) -> Answer {
+    match setting {
+        Setting::PublicAccessBlock => set_public_block(call, None).await?,
+        _ => touch(call).await?,
+    }
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
 /// Nothing is to be changed, but who may not change anything is told so.
 async fn touch(call: &Call) -> Result<(), Failure> {
     call.session.change_bucket(&call.bucket()?, |_| Ok(())).await.map_err(bucket_failure)
+}
+
+/// The elements of a public access block.
+const BLOCKS: [&str; 4] =
+    ["BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"];
+
+/// What the client asked to be blocked. All of it is blocked in any case: there are neither lists nor policies.
+fn public_block(settings: &BucketSettings) -> Answer {
+    let kept = settings.documents.iter().find(|(name, _)| name == PUBLIC_BLOCK);
+    let Some((_, flags)) = kept else {
+        let message = "The public access block configuration was not found";
+        return Err(Failure::new(Code::NO_PUBLIC_BLOCK, message));
+    };
+    let mut xml = Xml::new("PublicAccessBlockConfiguration");
+    for (name, flag) in BLOCKS.into_iter().zip(flags.chars()) {
+        xml.plain(name, flag == '1');
+    }
+    Ok(document(xml))
+}
+
+async fn put_public_block(call: &Call, body: &[u8]) -> Answer {
+    let block: PublicAccessBlockConfiguration = read(body)?;
+    let flags = [
+        block.block_public_acls,
+        block.ignore_public_acls,
+        block.block_public_policy,
+        block.restrict_public_buckets,
+    ];
+    if call.place.bucket() == Some(PUBLIC_BUCKET) && flags.contains(&Some(true)) {
+        return Err(Failure::not_implemented(
+            "What is below 'public' may be read by anybody: use another bucket",
+        ));
+    }
+    let flags = flags.map(|flag| if flag == Some(true) { '1' } else { '0' });
+    set_public_block(call, Some(flags.into_iter().collect())).await?;
+    Ok(empty(StatusCode::OK))
+}
+
+async fn set_public_block(call: &Call, flags: Option<String>) -> Result<(), Failure> {
+    let change = move |settings: &mut BucketSettings| {
+        settings.documents.retain(|(name, _)| name != PUBLIC_BLOCK);
+        settings.documents.extend(flags.clone().map(|flags| (PUBLIC_BLOCK.to_owned(), flags)));
+        Ok(())
+    };
+    call.session.change_bucket(&call.bucket()?, change).await.map_err(bucket_failure)
 }
 
 async fn put_versioning(call: &Call, body: &[u8]) -> Answer {

@@ -306,7 +306,10 @@ fn request_time(head: &Parts, claim: &Claim) -> Result<Option<String>, Failure> 
     if parse_amz_time(text).is_some() {
         return Ok(Some(text.to_owned()));
     }
-    let time = parse_http_time(text).ok_or_else(denied)?;
+    // RFC 5322 §3.3 writes zones as numbers; some clients do so here.
+    let zone = text.strip_suffix("-0000").or(text.strip_suffix("+0000"));
+    let time = parse_http_time(&zone.map_or_else(|| text.to_owned(), |start| format!("{start}GMT")));
+    let time = time.ok_or_else(denied)?;
     let iso = crate::answer::iso_time(time);
     Ok(Some(iso.split('.').next().unwrap_or_default().replace(['-', ':'], "") + "Z"))
 }

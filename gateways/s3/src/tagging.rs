@@ -86,7 +86,7 @@ async fn set_bucket(call: &mut Call, tags: Vec<(String, String)>) -> Answer {
 /// Reads a document of tags.
 ///
 /// # Errors
-/// `MalformedXML`, `InvalidTag`, `BadRequest`.
+/// `MalformedXML`, `InvalidTag`.
 pub(crate) fn parse(body: &[u8], max: usize) -> Result<Vec<(String, String)>, Failure> {
     let tagging: Tagging = read(body)?;
     let tags = tagging.tag_set.into_iter().map(|tag| match (tag.key, tag.value) {

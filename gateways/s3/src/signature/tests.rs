@@ -98,6 +98,7 @@ fn times_of_signing() {
     let wanted = Ok(Some("20130524T000000Z".to_owned()));
     assert_eq!(time(&[("x-amz-date", "20130524T000000Z"), ("date", "x")]), wanted);
     assert_eq!(time(&[("date", "Fri, 24 May 2013 00:00:00 GMT")]), wanted);
+    assert_eq!(time(&[("date", "Fri, 24 May 2013 00:00:00 -0000")]), wanted);
     assert_eq!(time(&[("date", "20130524T000000Z")]), wanted);
     for pairs in [&[][..], &[("x-amz-date", "yesterday")], &[("date", "yesterday")], &[("x-amz-date", "")]] {
         assert_eq!(time(pairs), Err("AccessDenied".into()), "{pairs:?}");
