@@ -45,7 +45,7 @@ fn bodies_that_are_not_what_they_claim() {
         (&[("x-amz-checksum-crc64nvme", "AAAAAAAAAAA=")], "BadDigest"),
         (&[("x-amz-checksum-sha1", "2jmj7l5rSw0yVb/vlWAYkK/YBwk=")], "BadDigest"),
         (&[("x-amz-checksum-sha256", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=")], "BadDigest"),
-        (&[("x-amz-checksum-sha256", "short")], "InvalidRequest"),
+        (&[("x-amz-checksum-sha256", "short")], "BadDigest"),
         (&[("x-amz-checksum-crc32", HELLO_CRC32), ("x-amz-checksum-crc32c", WRONG_CRC32)], "InvalidRequest"),
         (&[("x-amz-sdk-checksum-algorithm", "CRC32")], "InvalidRequest"),
     ];
