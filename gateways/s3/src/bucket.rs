@@ -1,12 +1,12 @@
 //! Buckets: list, make, look, remove.
 
 use allod_core::BucketSettings;
-use allod_model::ErrorKind;
+use allod_model::{Error, ErrorKind, Name};
 use http::StatusCode;
 use s3s::dto::CreateBucketConfiguration;
 
 use crate::answer::{document, empty, iso_time, set};
-use crate::error::{Answer, Doing, Failure};
+use crate::error::{Answer, Code, Doing, Failure};
 use crate::handle::{Call, bucket_failure};
 use crate::refusals::no_acls;
 use crate::settings::{LOCATION, note};
@@ -70,7 +70,7 @@ pub(crate) async fn create(call: &mut Call) -> Answer {
     let name = call.bucket()?;
     match call.session.create_bucket(&name, lock).await {
         Ok(()) => {}
-        Err(error) if error.kind == ErrorKind::Exists && call.session.bucket(&name).await.is_ok() => {}
+        Err(error) if error.kind == ErrorKind::Exists => check_own(call, &name, lock, error).await?,
         Err(error) => return Err(Failure::of(error, Doing::MakeBucket)),
     }
     if let Some(location) = asked.filter(|location| !location.as_str().is_empty()) {
@@ -88,6 +88,17 @@ pub(crate) async fn create(call: &mut Call) -> Answer {
     let mut response = empty(StatusCode::OK);
     set(response.headers_mut(), "location", format!("/{name}"));
     Ok(response)
+}
+
+/// Whether what is there is the bucket that was asked for. Nobody may believe a bucket to be locked that is not.
+async fn check_own(call: &Call, name: &Name, lock: bool, error: Error) -> Result<(), Failure> {
+    match call.session.bucket(name).await {
+        Ok(bucket) if !lock || bucket.settings.object_lock.is_some() => Ok(()),
+        Ok(_) => {
+            Err(Failure::new(Code::BUCKET_OWNED, "The bucket is there already, and without object lock"))
+        }
+        Err(_) => Err(Failure::of(error, Doing::MakeBucket)),
+    }
 }
 
 /// HeadBucket.

@@ -70,6 +70,7 @@ codes! {
     MISSING_LENGTH = "MissingContentLength" 411;
     NO_ENCRYPTION = "ServerSideEncryptionConfigurationNotFoundError" 404;
     NO_OWNERSHIP = "OwnershipControlsNotFoundError" 404;
+    BUCKET_OWNED = "BucketAlreadyOwnedByYou" 409;
     BUCKET_EXISTS = "BucketAlreadyExists" 409;
     NO_CORS = "NoSuchCORSConfiguration" 404;
     NO_LIFECYCLE = "NoSuchLifecycleConfiguration" 404;

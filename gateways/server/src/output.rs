@@ -52,7 +52,9 @@ pub fn print_quickstart(app: &Value, url: &str, s3: Option<&str>, data: &Path) {
     println!("                             --webdav-pass \"$(rclone obscure {password})\" :webdav:");
     println!();
     if let Some(s3) = s3 {
-        println!("Back up to it by S3 (restic, rclone, aws …; a bucket is a folder at the top of the drive):");
+        println!(
+            "Back up to it by S3 (restic, rclone, aws …; a bucket is a folder at the top of the drive):"
+        );
         println!("  Endpoint    {s3}");
         println!("  Access key  {}", text(&app["s3"]["access_key"]));
         println!("  Secret key  {}", text(&app["s3"]["secret_key"]));
