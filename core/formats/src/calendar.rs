@@ -1,0 +1,21 @@
+//! Calendar objects: what core's rules and CalDAV's reports ask of them (RFC 4791, RFC 5545).
+
+mod check;
+mod expand;
+mod facts;
+mod filter;
+mod freebusy;
+mod matching;
+mod object;
+mod overlap;
+mod partial;
+mod split;
+
+pub use check::{Invalid, Policy, Precondition};
+pub use expand::{expand, limit_recurrence_set};
+pub use facts::{Attendee, Facts};
+pub use filter::{CompFilter, ParamFilter, PropFilter, TimeRange};
+pub use freebusy::{Busy, BusyKind, busy_periods, merge_busy, write_freebusy};
+pub use object::{Object, ObjectError};
+pub use partial::{CompSelection, PropSelection, Recurrences, Selection, partial};
+pub use split::{Piece, split};

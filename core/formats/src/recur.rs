@@ -1,0 +1,37 @@
+//! Recurrence: rules (RFC 5545 §3.3.10), the sets that components make of them (§3.8.5) and overrides (§3.8.4.4).
+
+mod expansion;
+mod mask;
+mod plan;
+mod rule;
+mod series;
+mod times;
+mod walk;
+
+use crate::value::Wall;
+
+pub use expansion::{Expansion, Extent, Instance, Instances};
+pub use rule::{Frequency, Rule, RuleError, Until};
+pub use times::{End, Times};
+
+impl Rule {
+    /// Gives each time on the clock at which a rule that begins at `start` occurs, from `from` to `until` inclusive,
+    /// ascending; `start` itself is the first. False when `steps` were not enough.
+    pub fn each(&self, start: Wall, from: Wall, until: Wall, steps: u64, mut found: impl FnMut(Wall)) -> bool {
+        let plan = plan::Plan::new(self, start);
+        let mut walk = walk::Walk::new(&plan, until, steps);
+        walk.seek(from);
+        walk.by_ref().filter(|wall| *wall >= from).for_each(&mut found);
+        !walk.is_cut_off()
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn plan_of(rule: &Rule, start: Wall) -> plan::Plan {
+    plan::Plan::new(rule, start)
+}
+
+#[cfg(test)]
+pub(crate) fn walk_of(plan: &plan::Plan, until: Wall, steps: u64) -> walk::Walk<'_> {
+    walk::Walk::new(plan, until, steps)
+}
