@@ -9,13 +9,10 @@ mod matching;
 mod object;
 mod overlap;
 mod partial;
-mod split;
 
 pub use check::{Invalid, Policy, Precondition};
-pub use expand::{expand, limit_recurrence_set};
 pub use facts::{Attendee, Facts};
 pub use filter::{CompFilter, ParamFilter, PropFilter, TimeRange};
 pub use freebusy::{Busy, BusyKind, busy_periods, merge_busy, write_freebusy};
 pub use object::{Object, ObjectError};
 pub use partial::{CompSelection, PropSelection, Recurrences, Selection, partial};
-pub use split::{Piece, split};

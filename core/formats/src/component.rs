@@ -224,7 +224,12 @@ impl<'a> Builder<'a> {
                 return Err(Exceeded::Depth);
             }
             let name = property.value().trim().to_ascii_uppercase();
-            self.open.push(Component { name, begin: span.clone(), items: Vec::new(), end: span.end..span.end });
+            self.open.push(Component {
+                name,
+                begin: span.clone(),
+                items: Vec::new(),
+                end: span.end..span.end,
+            });
         } else if property.is("END") {
             self.close(property.value().trim(), span);
         } else {
@@ -234,7 +239,8 @@ impl<'a> Builder<'a> {
     }
 
     fn close(&mut self, name: &str, span: Range<usize>) {
-        let Some(index) = self.open.iter().rposition(|component| component.name.eq_ignore_ascii_case(name)) else {
+        let Some(index) = self.open.iter().rposition(|component| component.name.eq_ignore_ascii_case(name))
+        else {
             self.problem(span.start, ProblemKind::Unopened);
             self.put(Item::Stray(span));
             return;

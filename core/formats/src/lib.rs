@@ -19,11 +19,16 @@
 //! assert_eq!(instances.list[0].start.to_string(), "20300101T090000Z");
 //! ```
 
+pub mod calendar;
+pub mod card;
+pub mod collation;
 mod component;
 pub mod limits;
 mod lines;
+mod output;
 mod property;
 pub mod recur;
+mod split;
 pub mod value;
 pub mod zone;
 
@@ -31,6 +36,7 @@ pub use component::{Component, Document, Item, Problem, ProblemKind};
 pub use limits::{Budget, Exceeded, Limits};
 pub use lines::{Line, Lines};
 pub use property::{ParameterRef, Property};
+pub use split::{Piece, Sort, split};
 
 #[cfg(test)]
 mod tests;

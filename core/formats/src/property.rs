@@ -59,7 +59,14 @@ impl<'a> Property<'a> {
         if bytes.get(at) != Some(&b':') {
             return Err(NoProperty::Shape);
         }
-        Ok(Property { span: line.span, text: line.text, group_end, name_end, parameters, value_start: at + 1 })
+        Ok(Property {
+            span: line.span,
+            text: line.text,
+            group_end,
+            name_end,
+            parameters,
+            value_start: at + 1,
+        })
     }
 
     /// The bytes of the original, folds and line end included.
@@ -167,7 +174,8 @@ impl<'s> Iterator for ParameterValues<'s> {
     fn next(&mut self) -> Option<Cow<'s, str>> {
         let rest = self.rest.take()?;
         let bytes = rest.as_bytes();
-        let closing = bytes.first().filter(|b| **b == b'"').and_then(|_| rest[1..].find('"').map(|at| at + 1));
+        let closing =
+            bytes.first().filter(|b| **b == b'"').and_then(|_| rest[1..].find('"').map(|at| at + 1));
         let (value, end) = match closing {
             Some(closing) => {
                 let comma = rest[closing..].find(',').map_or(rest.len(), |at| closing + at);

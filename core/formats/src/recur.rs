@@ -17,7 +17,14 @@ pub use times::{End, Times};
 impl Rule {
     /// Gives each time on the clock at which a rule that begins at `start` occurs, from `from` to `until` inclusive,
     /// ascending; `start` itself is the first. False when `steps` were not enough.
-    pub fn each(&self, start: Wall, from: Wall, until: Wall, steps: u64, mut found: impl FnMut(Wall)) -> bool {
+    pub fn each(
+        &self,
+        start: Wall,
+        from: Wall,
+        until: Wall,
+        steps: u64,
+        mut found: impl FnMut(Wall),
+    ) -> bool {
         let plan = plan::Plan::new(self, start);
         let mut walk = walk::Walk::new(&plan, until, steps);
         walk.seek(from);

@@ -3,8 +3,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Floor of each package: it may use packages of lower floors only.
-const FLOORS: [(&str, u32); 10] = [
+const FLOORS: [(&str, u32); 11] = [
     ("allod-model", 0),
+    ("allod-formats", 0),
     ("allod-meta", 0),
     ("allod-blobs", 0),
     ("allod-core", 1),
@@ -17,7 +18,7 @@ const FLOORS: [(&str, u32); 10] = [
 ];
 
 /// Outside crates with one home, and the packages that may name them.
-const HOMES: [(&str, &[&str]); 15] = [
+const HOMES: [(&str, &[&str]); 16] = [
     ("redb", &["allod-meta"]),
     ("fjall", &["allod-meta"]),
     ("sled", &["allod-meta"]),
@@ -26,6 +27,7 @@ const HOMES: [(&str, &[&str]); 15] = [
     ("zstd", &["allod-blobs"]),
     ("aes-gcm-siv", &["allod-blobs"]),
     ("argon2", &["allod-blobs", "allod-core"]),
+    ("unicode-normalization", &["allod-formats"]),
     ("quick-xml", &["allod-dav"]),
     ("hyper", &["allod-kit"]),
     ("hyper-util", &["allod-kit"]),

@@ -171,8 +171,18 @@ impl<'d, 'a> Object<'d, 'a> {
 
 fn check_component(component: &Component<'_>, policy: &Policy<'_>) -> Result<(), Invalid> {
     const ONCE: [&str; 12] = [
-        "UID", "DTSTART", "DTEND", "DUE", "DURATION", "RECURRENCE-ID", "SUMMARY", "STATUS", "TRANSP", "CLASS",
-        "SEQUENCE", "ORGANIZER",
+        "UID",
+        "DTSTART",
+        "DTEND",
+        "DUE",
+        "DURATION",
+        "RECURRENCE-ID",
+        "SUMMARY",
+        "STATUS",
+        "TRANSP",
+        "CLASS",
+        "SEQUENCE",
+        "ORGANIZER",
     ];
     if let Some(twice) = ONCE.iter().find(|name| component.all(name).count() > 1) {
         return data(format!("{twice} stands twice in a {}", component.name()));

@@ -66,7 +66,8 @@ impl Facts {
     /// Draws the facts of an object; none when no component has a UID.
     pub fn of(object: &Object<'_, '_>) -> Option<Facts> {
         let components = object.components();
-        let main = components.iter().find(|one| one.first("RECURRENCE-ID").is_none()).or(components.first())?;
+        let main =
+            components.iter().find(|one| one.first("RECURRENCE-ID").is_none()).or(components.first())?;
         let uid = components.iter().find_map(|component| component.value("UID"))?.trim().to_owned();
         let expansion = object.expansion(&Zone::utc());
         let mut attendees: Vec<Attendee> = Vec::new();
@@ -85,7 +86,9 @@ impl Facts {
             organizer: components.iter().find_map(|component| component.first("ORGANIZER")).map(Attendee::of),
             attendees,
             has_alarm: components.iter().any(|one| one.components().any(|part| part.is("VALARM"))),
-            transparent: main.value("TRANSP").is_some_and(|value| value.trim().eq_ignore_ascii_case("TRANSPARENT")),
+            transparent: main
+                .value("TRANSP")
+                .is_some_and(|value| value.trim().eq_ignore_ascii_case("TRANSPARENT")),
             status: main.value("STATUS").map(|status| status.trim().to_ascii_uppercase()),
             schedule_digest: schedule_digest(&components),
         })
@@ -94,8 +97,21 @@ impl Facts {
 
 fn schedule_digest(components: &[&Component<'_>]) -> [u8; 32] {
     const RELEVANT: [&str; 15] = [
-        "DTSTART", "DTEND", "DUE", "DURATION", "RRULE", "RDATE", "EXDATE", "RECURRENCE-ID", "STATUS", "SUMMARY",
-        "LOCATION", "DESCRIPTION", "ORGANIZER", "ATTENDEE", "SEQUENCE",
+        "DTSTART",
+        "DTEND",
+        "DUE",
+        "DURATION",
+        "RRULE",
+        "RDATE",
+        "EXDATE",
+        "RECURRENCE-ID",
+        "STATUS",
+        "SUMMARY",
+        "LOCATION",
+        "DESCRIPTION",
+        "ORGANIZER",
+        "ATTENDEE",
+        "SEQUENCE",
     ];
     let mut rows: Vec<String> = Vec::new();
     for component in components {

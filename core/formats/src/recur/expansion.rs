@@ -75,6 +75,8 @@ pub struct Expansion {
     masters: Vec<(usize, Series)>,
     /// Sorted by identity.
     overrides: Vec<Override>,
+    /// For each component its place among the overrides.
+    places: Vec<Option<usize>>,
 }
 
 #[derive(Clone, Debug)]
@@ -109,7 +111,9 @@ impl Expansion {
             overrides.push(Override { component, id, id_wall, times, and_future });
         }
         overrides.sort_by_key(|found| found.id);
-        Expansion { masters, overrides }
+        let mut places = vec![None; components.len()];
+        overrides.iter().enumerate().for_each(|(place, own)| places[own.component] = Some(place));
+        Expansion { masters, overrides, places }
     }
 
     /// Whether more than one instance can exist.
@@ -149,18 +153,35 @@ impl Expansion {
         steps: &mut u64,
         found: &mut dyn FnMut(Instance) -> ControlFlow<()>,
     ) -> bool {
+        self.visit_of(None, (start, end), steps, found)
+    }
+
+    /// The same, for the instances that one component describes; then it need not look at the others.
+    pub fn visit_of(
+        &self,
+        component: Option<usize>,
+        (start, end): (Utc, Utc),
+        steps: &mut u64,
+        found: &mut dyn FnMut(Instance) -> ControlFlow<()>,
+    ) -> bool {
         let start = Utc(start.0.clamp(-TIME_S_MAX, TIME_S_MAX));
         let end = Utc(end.0.clamp(-TIME_S_MAX, TIME_S_MAX));
         let mut give = |instance: Instance| {
-            if instance.start <= end && instance.end >= start {
+            let wanted = component.is_none_or(|component| component == instance.component);
+            if wanted && instance.start <= end && instance.end >= start {
                 return found(instance);
             }
             ControlFlow::Continue(())
         };
-        for own in &self.overrides {
+        let place = component.and_then(|component| *self.places.get(component)?);
+        let overrides = place.map_or(&self.overrides[..], |place| &self.overrides[place..=place]);
+        for own in overrides {
             if give(own.instance()).is_break() {
                 return true;
             }
+        }
+        if place.is_some_and(|place| !self.overrides[place].and_future) {
+            return true;
         }
         let mut whole = true;
         for (index, series) in &self.masters {

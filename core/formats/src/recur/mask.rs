@@ -67,8 +67,11 @@ impl YearKind {
 
     pub(super) fn all() -> impl Iterator<Item = YearKind> {
         (0..7).flat_map(|first| {
-            [(false, false), (false, true), (true, false)]
-                .map(|(leap, leap_before)| YearKind { first, leap, leap_before })
+            [(false, false), (false, true), (true, false)].map(|(leap, leap_before)| YearKind {
+                first,
+                leap,
+                leap_before,
+            })
         })
     }
 

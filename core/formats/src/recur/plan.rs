@@ -98,9 +98,9 @@ impl Plan {
         let step = gcd(self.interval, 12);
         let month = i64::from(self.start.date().month()) - 1;
         let starts = month_starts(kind.leap);
-        (0..12)
-            .filter(|index| (index - month).rem_euclid(step) == 0)
-            .all(|index| mask.next(starts[index as usize]).is_none_or(|day| day >= starts[index as usize + 1]))
+        (0..12).filter(|index| (index - month).rem_euclid(step) == 0).all(|index| {
+            mask.next(starts[index as usize]).is_none_or(|day| day >= starts[index as usize + 1])
+        })
     }
 
     fn positions_out_of_reach(&self) -> bool {

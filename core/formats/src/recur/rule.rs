@@ -139,7 +139,9 @@ impl Rule {
             "BYYEARDAY" => self.year_days = list(value, |text| signed(text, 366).map(|n| n as i16))?,
             "BYWEEKNO" => self.weeks = list(value, |text| signed(text, 53).map(|n| n as i16))?,
             // RFC 5545 §3.3.10 admits 366; within a year of seconds more positions exist.
-            "BYSETPOS" => self.positions = list(value, |text| signed(text, i64::from(i32::MAX)).map(|n| n as i32))?,
+            "BYSETPOS" => {
+                self.positions = list(value, |text| signed(text, i64::from(i32::MAX)).map(|n| n as i32))?
+            }
             "RSCALE" if value.eq_ignore_ascii_case("GREGORIAN") => {}
             "SKIP" if value.eq_ignore_ascii_case("OMIT") => {}
             "RSCALE" | "SKIP" => return Err(RuleError::Scale),
@@ -224,7 +226,8 @@ fn weekday(text: &str) -> Result<Weekday, RuleError> {
 
 fn ordinal_weekday(text: &str) -> Result<(i16, Weekday), RuleError> {
     let text = text.trim();
-    let split = text.len().checked_sub(2).filter(|at| text.is_char_boundary(*at)).ok_or(RuleError::Invalid)?;
+    let split =
+        text.len().checked_sub(2).filter(|at| text.is_char_boundary(*at)).ok_or(RuleError::Invalid)?;
     let ordinal = if split == 0 { 0 } else { signed(&text[..split], 53)? };
     Ok((ordinal as i16, weekday(&text[split..])?))
 }

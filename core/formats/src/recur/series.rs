@@ -51,7 +51,10 @@ impl Series {
     pub(super) fn of(component: &Component<'_>, times: Times, zones: &Zones) -> Series {
         let rules = |name: &str| -> Vec<Ruled> {
             let values = component.all(name).take(LIST_VALUES_MAX);
-            values.filter_map(|property| property.value().parse().ok()).map(|rule| ruled(&rule, &times)).collect()
+            values
+                .filter_map(|property| property.value().parse().ok())
+                .map(|rule| ruled(&rule, &times))
+                .collect()
         };
         let (included, excluding) = (rules("RRULE"), rules("EXRULE"));
         let mut series = Series {

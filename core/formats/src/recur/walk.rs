@@ -322,7 +322,8 @@ impl<'p> Walk<'p> {
         }
         let next_hour = (hour + 1) * 3600;
         if self.plan.minutes >> minute & 1 == 0 {
-            return following(self.plan.minutes, minute).map_or(next_hour, |minute| hour * 3600 + minute * 60);
+            return following(self.plan.minutes, minute)
+                .map_or(next_hour, |minute| hour * 3600 + minute * 60);
         }
         let this_minute = hour * 3600 + minute * 60;
         following(self.plan.seconds, second % 60).map_or(this_minute + 60, |second| this_minute + second)

@@ -46,7 +46,8 @@ fn soft_breaks_of_vcard_2_1_are_undone() {
 
 #[test]
 fn parameters_are_read_with_quotes_carets_and_bare_words() {
-    let bytes = b"item1.Attendee;CN=\"Doe; J:r, \";MEMBER=\"mailto:a@x\",\"mailto:b@x\";X=^n^^^'^z:mailto:c@x\n\
+    let bytes =
+        b"item1.Attendee;CN=\"Doe; J:r, \";MEMBER=\"mailto:a@x\",\"mailto:b@x\";X=^n^^^'^z:mailto:c@x\n\
         TEL;HOME;quoted-printable:1\nX;A=\"open:1\nno property\n";
     let document = Document::parse(bytes, Limits::default()).unwrap();
     let properties = document.items().iter().filter_map(|item| match item {
@@ -55,7 +56,10 @@ fn parameters_are_read_with_quotes_carets_and_bare_words() {
     });
     let properties: Vec<_> = properties.collect();
     let attendee = properties[0];
-    assert_eq!((attendee.group(), attendee.name(), attendee.value()), (Some("item1"), "Attendee", "mailto:c@x"));
+    assert_eq!(
+        (attendee.group(), attendee.name(), attendee.value()),
+        (Some("item1"), "Attendee", "mailto:c@x")
+    );
     assert!(attendee.is("ATTENDEE"));
     assert_eq!(attendee.parameter("cn").unwrap(), "Doe; J:r, ");
     assert_eq!(attendee.parameter_values("MEMBER").collect::<Vec<_>>(), ["mailto:a@x", "mailto:b@x"]);
