@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::component::Component;
+
 /// Bytes of a written line before it is folded (RFC 5545 §3.1: SHOULD NOT be longer than 75 octets).
 const LINE_BYTES_MAX: usize = 75;
 
@@ -46,6 +48,15 @@ impl<'a> Output<'a> {
         }
         self.bytes.extend_from_slice(rest.as_bytes());
         self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    /// Copies the line that closes a component; writes one where it is missing.
+    pub(crate) fn close(&mut self, component: &Component<'_>) {
+        if component.end().is_empty() {
+            self.line(&format!("END:{}", component.name()));
+        } else {
+            self.copy(component.end());
+        }
     }
 
     pub(crate) fn finish(self) -> Vec<u8> {

@@ -33,12 +33,11 @@ impl Rule {
     }
 }
 
+/// The first occurrences at or after `from`, as many as `most`.
 #[cfg(test)]
-pub(crate) fn plan_of(rule: &Rule, start: Wall) -> plan::Plan {
-    plan::Plan::new(rule, start)
-}
-
-#[cfg(test)]
-pub(crate) fn walk_of(plan: &plan::Plan, until: Wall, steps: u64) -> walk::Walk<'_> {
-    walk::Walk::new(plan, until, steps)
+pub(crate) fn first_from(rule: &Rule, start: Wall, from: Wall, until: Wall, most: usize) -> Vec<Wall> {
+    let plan = plan::Plan::new(rule, start);
+    let mut walk = walk::Walk::new(&plan, until, 3_000_000);
+    walk.seek(from);
+    walk.filter(|wall| *wall >= from).take(most).collect()
 }

@@ -147,7 +147,7 @@ impl Group<'_, '_> {
             }
         }
         self.members.iter().for_each(|member| self.member(out, member));
-        close(out, self.frame);
+        out.close(self.frame);
     }
 
     fn member(&self, out: &mut Output<'_>, component: &Component<'_>) {
@@ -174,7 +174,7 @@ impl Group<'_, '_> {
         if !written {
             out.line(&format!("UID:{}", self.uid));
         }
-        close(out, component);
+        out.close(component);
     }
 }
 
@@ -189,15 +189,7 @@ fn copy_item(out: &mut Output<'_>, item: &Item<'_>) {
 fn copy_whole(out: &mut Output<'_>, component: &Component<'_>) {
     out.copy(component.begin());
     component.items().iter().for_each(|item| copy_item(out, item));
-    close(out, component);
-}
-
-fn close(out: &mut Output<'_>, component: &Component<'_>) {
-    if component.end().is_empty() {
-        out.line(&format!("END:{}", component.name()));
-    } else {
-        out.copy(component.end());
-    }
+    out.close(component);
 }
 
 fn zones_named(component: &Component<'_>, found: &mut Vec<String>) {

@@ -188,3 +188,8 @@ pub(crate) fn wall_of(when: &When) -> Wall {
         When::Utc(utc) => Wall(utc.0),
     }
 }
+
+#[cfg(test)]
+pub(crate) fn windows_names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    names::WINDOWS.iter().copied()
+}

@@ -89,7 +89,7 @@ pub(super) fn expand(
         let writer = Writer { object, default, picker, identified: recurs && !is_initial };
         writer.component(&mut out, component, instance, of);
     }
-    out.copy(calendar.end());
+    out.close(calendar);
     Ok(out.finish())
 }
 
@@ -143,7 +143,7 @@ impl Writer<'_, '_, '_> {
                 _ => {}
             }
         }
-        out.copy(component.end());
+        out.close(component);
     }
 
     fn form(&self, when: &When) -> Form {

@@ -124,7 +124,7 @@ pub fn partial<'a>(
         }
         picker.item(&mut out, item, picker.top());
     }
-    out.copy(calendar.end());
+    out.close(calendar);
     Ok(Cow::Owned(out.finish()))
 }
 
@@ -176,7 +176,7 @@ impl Picker<'_, '_, '_> {
                 _ => self.item(out, item, of),
             }
         }
-        out.copy(component.end());
+        out.close(component);
     }
 
     /// Whether the property is to be copied or rewritten by the caller; one without its value is written here.

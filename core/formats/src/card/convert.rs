@@ -40,7 +40,7 @@ pub fn convert(card: &Card<'_, '_>, version: Version) -> Vec<u8> {
             item => out.copy(item.span()),
         }
     }
-    out.copy(component.end());
+    out.close(component);
     out.finish()
 }
 

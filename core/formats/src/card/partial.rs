@@ -46,6 +46,6 @@ fn pick(card: &Card<'_, '_>, wanted: &[PropSelection]) -> Vec<u8> {
             None => {}
         }
     }
-    out.copy(component.end());
+    out.close(component);
     out.finish()
 }

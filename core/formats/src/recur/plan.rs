@@ -6,28 +6,28 @@ use crate::value::{DAY_S, Wall};
 
 /// A rule made ready to be walked.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
-    pub(crate) frequency: Frequency,
+pub(super) struct Plan {
+    pub(super) frequency: Frequency,
     /// Periods from one to the next that counts.
-    pub(crate) interval: i64,
-    pub(crate) start: Wall,
-    pub(crate) count: Option<u32>,
-    pub(crate) positions: Vec<i32>,
-    pub(crate) week_start: u8,
-    pub(crate) days: DayParts,
+    pub(super) interval: i64,
+    pub(super) start: Wall,
+    pub(super) count: Option<u32>,
+    pub(super) positions: Vec<i32>,
+    pub(super) week_start: u8,
+    pub(super) days: DayParts,
     /// Hours, minutes and seconds that are admitted; below the period's length: that are produced.
-    pub(crate) hours: u32,
-    pub(crate) minutes: u64,
-    pub(crate) seconds: u64,
+    pub(super) hours: u32,
+    pub(super) minutes: u64,
+    pub(super) seconds: u64,
     /// Whether exactly one occurrence falls in each period, at DTSTART's place: then everything is arithmetic.
-    pub(crate) plain: bool,
+    pub(super) plain: bool,
 }
 
 const ALL_HOURS: u32 = (1 << 24) - 1;
 const ALL_SIXTY: u64 = (1 << 60) - 1;
 
 impl Plan {
-    pub(crate) fn new(rule: &Rule, start: Wall) -> Plan {
+    pub(super) fn new(rule: &Rule, start: Wall) -> Plan {
         let second = start.second_of_day();
         let days = DayParts::new(rule, start.date());
         let frequency = rule.frequency;
@@ -66,7 +66,7 @@ impl Plan {
     }
 
     /// Seconds of a period; months and years have none.
-    pub(crate) fn unit_s(&self) -> Option<i64> {
+    pub(super) fn unit_s(&self) -> Option<i64> {
         match self.frequency {
             Frequency::Secondly => Some(1),
             Frequency::Minutely => Some(60),
@@ -78,14 +78,14 @@ impl Plan {
     }
 
     /// The first day of the week that holds `day`, both in days since 1970.
-    pub(crate) fn week_of(&self, day: i64) -> i64 {
+    pub(super) fn week_of(&self, day: i64) -> i64 {
         // 1970-01-01 was a Thursday: day of the week 3.
         day - (day + 3 - i64::from(self.week_start)).rem_euclid(7)
     }
 
     /// Whether it can be proved that no period ever yields anything. Rules for which this says no may still be
     /// empty; their walks end at the last year or with their budget.
-    pub(crate) fn never(&self) -> bool {
+    pub(super) fn never(&self) -> bool {
         let mut masks = YearKind::all().map(|kind| (kind, self.days.mask(kind)));
         let none = match self.frequency {
             Frequency::Monthly => masks.all(|(kind, mask)| self.no_month(kind, &mask)),
@@ -139,7 +139,7 @@ impl Plan {
     }
 
     /// Whether the period that begins at that second of a day is admitted by the parts longer than it.
-    pub(crate) fn admits_period_at(&self, second: i64) -> bool {
+    pub(super) fn admits_period_at(&self, second: i64) -> bool {
         let hour = self.frequency > Frequency::Hourly || self.hours >> (second / 3600) & 1 == 1;
         let minute = self.frequency > Frequency::Minutely || self.minutes >> (second / 60 % 60) & 1 == 1;
         let exact = self.frequency > Frequency::Secondly || self.seconds >> (second % 60) & 1 == 1;

@@ -9,7 +9,7 @@ use super::walk::Walk;
 use crate::component::Component;
 use crate::limits::LIST_VALUES_MAX;
 use crate::value::{DAY_S, Date, Period, PeriodEnd, Utc, Wall, When};
-use crate::zone::{Zones, wall_of};
+use crate::zone::{Zone, Zones, wall_of};
 
 /// Steps that counting through a rule with COUNT may cost when only its end is asked for.
 const EXTENT_STEPS: u64 = 20_000;
@@ -142,9 +142,9 @@ impl Series {
         let zone = &self.times.zone;
         let mut whole = true;
         for rule in &self.rules {
-            let until = rule.until.min(Wall(zone.wall(to).0.saturating_add(DAY_S)));
+            let until = rule.until.min(Wall(zone.wall(to).0.saturating_add(slack_s(zone, to))));
             let mut walk = Walk::new(&rule.plan, until, *steps);
-            walk.seek(Wall(zone.wall(from).0.saturating_sub(DAY_S)));
+            walk.seek(Wall(zone.wall(from).0.saturating_sub(slack_s(zone, from))));
             for wall in walk.by_ref() {
                 let start = zone.at(wall);
                 if start <= rule.until_utc {
@@ -212,6 +212,14 @@ impl Ruled {
         let last = walk.by_ref().last().unwrap_or(self.plan.start);
         (!walk.is_cut_off()).then(|| times.zone.at(last))
     }
+}
+
+/// How far a clock may have gone back or forth around that time: a day where its offset changes nearby (Samoa left out a
+/// whole day), else nothing.
+fn slack_s(zone: &Zone, at: Utc) -> i64 {
+    let offset = zone.offset_s(at);
+    let near = [at.0.saturating_sub(DAY_S), at.0.saturating_add(DAY_S)];
+    if near.iter().all(|near| zone.offset_s(Utc(*near)) == offset) { 0 } else { DAY_S }
 }
 
 /// Brings UNTIL into the component's own terms.

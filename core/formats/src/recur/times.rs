@@ -116,6 +116,7 @@ impl Times {
     pub(super) fn length_max_s(&self) -> i64 {
         match self.length {
             Length::Exact(seconds) => seconds,
+            Length::Nominal(Duration { days: 0, seconds }) => seconds,
             Length::Nominal(duration) => duration.nominal_s().max(0).saturating_add(DAY_S),
         }
     }

@@ -104,7 +104,7 @@ impl Period {
 
 impl<'p> Walk<'p> {
     /// Begins at DTSTART; nothing after `until` is handed out, and no more work is done than `steps`.
-    pub(crate) fn new(plan: &'p Plan, until: Wall, steps: u64) -> Walk<'p> {
+    pub(super) fn new(plan: &'p Plan, until: Wall, steps: u64) -> Walk<'p> {
         let start = plan.start.date();
         let at = match plan.frequency {
             Frequency::Yearly => i64::from(start.year()),
@@ -139,18 +139,18 @@ impl<'p> Walk<'p> {
     }
 
     /// Steps that are left.
-    pub(crate) fn steps(&self) -> u64 {
+    pub(super) fn steps(&self) -> u64 {
         self.steps
     }
 
     /// Whether it ended for want of steps, not of occurrences.
-    pub(crate) fn is_cut_off(&self) -> bool {
+    pub(super) fn is_cut_off(&self) -> bool {
         self.cut_off
     }
 
     /// Skips what lies before `target`. A rule with COUNT whose periods differ must be counted through: then earlier
     /// occurrences may still come. To be called before the first `next`.
-    pub(crate) fn seek(&mut self, target: Wall) {
+    pub(super) fn seek(&mut self, target: Wall) {
         let start = self.plan.start;
         if target <= start {
             return;

@@ -14,7 +14,7 @@ fn compare(name: &str, tzid: &str) -> std::cmp::Ordering {
 
 /// Sorted by the name in lower case.
 #[rustfmt::skip]
-const WINDOWS: [(&str, &str); 139] = [
+pub(super) const WINDOWS: [(&str, &str); 139] = [
     ("Afghanistan Standard Time", "Asia/Kabul"),
     ("Alaskan Standard Time", "America/Anchorage"),
     ("Aleutian Standard Time", "America/Adak"),
