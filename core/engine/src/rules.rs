@@ -1,5 +1,8 @@
 //! What a kind of folder demands of the files in it. Judged in core on every write, whichever gateway it came by.
 
+mod addressbook;
+mod calendar;
+
 use allod_model::{Error, ErrorKind, Kind, Name, Result};
 
 /// The rules of one kind of folder.
@@ -59,7 +62,7 @@ pub struct Registry(Vec<Box<dyn Rules>>);
 impl Registry {
     /// The kinds whose rules are built in.
     pub fn standard() -> Self {
-        Registry(vec![Box::new(Plain)])
+        Registry(vec![Box::new(Plain), Box::new(calendar::Calendar), Box::new(addressbook::AddressBook)])
     }
 
     /// The rules of `kind`.

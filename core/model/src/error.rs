@@ -81,6 +81,8 @@ pub enum Detail {
     NoBucket,
     /// A condition needs something to be there, and nothing is.
     Absent,
+    /// Which demand of a standard the content fails: the standard, and the demand's name there.
+    Demand(&'static str, &'static str),
 }
 
 /// A failure: its kind, facts for the gateway, and a message for logs and operators.

@@ -18,6 +18,8 @@ const UNAVAILABLE_RETRY_SECS: u64 = 10;
 /// When to come back after competing operations, in seconds.
 const BUSY_RETRY_SECS: u64 = 1;
 const CALDAV: &str = "urn:ietf:params:xml:ns:caldav";
+/// The namespace of CardDAV (RFC 6352).
+const CARDDAV: &str = "urn:ietf:params:xml:ns:carddav";
 
 /// An answer, or why there is none.
 pub(crate) type Answer = Result<Response<ResponseBody>, Failure>;
@@ -100,6 +102,12 @@ impl Failure {
         self
     }
 
+    /// Says which element of `CARDDAV:` it is about.
+    pub(crate) fn carddav(mut self, name: &'static str) -> Failure {
+        self.element = Some((CARDDAV, name));
+        self
+    }
+
     /// Says which element of `CALDAV:` it is about.
     fn caldav(mut self, name: &'static str) -> Failure {
         self.element = Some((CALDAV, name));
@@ -138,7 +146,12 @@ impl Failure {
                 }
                 Doing::Read | Doing::Unlock => with(StatusCode::CONFLICT),
             },
-            ErrorKind::InvalidContent => with(StatusCode::FORBIDDEN),
+            // RFC 4791 §5.3.2.1, RFC 6352 §6.3.2.1.
+            ErrorKind::InvalidContent => match detail {
+                Detail::Demand("CALDAV", name) => with(StatusCode::FORBIDDEN).caldav(name),
+                Detail::Demand("CARDDAV", name) => with(StatusCode::FORBIDDEN).carddav(name),
+                _ => with(StatusCode::FORBIDDEN),
+            },
             // RFC 4791 §5.3.2.1.
             ErrorKind::UidConflict => with(StatusCode::CONFLICT).caldav("no-uid-conflict"),
             ErrorKind::PreconditionFailed if detail == Detail::NotModified => with(StatusCode::NOT_MODIFIED),
@@ -285,6 +298,7 @@ mod tests {
             (Denied, Detail::None, Write, 403),
             (OverQuota, Detail::None, Write, 507),
             (InvalidContent, Detail::None, Write, 403),
+            (InvalidContent, Detail::Demand("CALDAV", "valid-calendar-data"), Write, 403),
             (TooLarge, Detail::None, Write, 413),
             (Busy, Detail::RetryAfter(9), Read, 429),
             (Busy, Detail::None, Read, 503),

@@ -379,6 +379,7 @@ mod tests {
                 xml: "<p xmlns=\"urn:a\">v</p>".to_owned(),
             }],
             rights: Some(Rights::Write),
+            object: None,
         }
     }
 

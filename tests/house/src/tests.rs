@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 /// Floor of each package: it may use packages of lower floors only.
 const FLOORS: [(&str, u32); 11] = [
     ("allod-model", 0),
+    ("allod-formats", 0),
     ("allod-meta", 0),
     ("allod-blobs", 0),
     ("allod-core", 1),
@@ -18,7 +19,7 @@ const FLOORS: [(&str, u32); 11] = [
 ];
 
 /// Outside crates with one home, and the packages that may name them.
-const HOMES: [(&str, &[&str]); 17] = [
+const HOMES: [(&str, &[&str]); 18] = [
     ("redb", &["allod-meta"]),
     ("fjall", &["allod-meta"]),
     ("sled", &["allod-meta"]),
@@ -27,6 +28,7 @@ const HOMES: [(&str, &[&str]); 17] = [
     ("zstd", &["allod-blobs"]),
     ("aws-lc-rs", &["allod-blobs"]),
     ("argon2", &["allod-blobs", "allod-core"]),
+    ("unicode-normalization", &["allod-formats"]),
     ("quick-xml", &["allod-dav"]),
     ("s3s", &["allod-s3"]),
     ("crc-fast", &["allod-core", "allod-s3"]),

@@ -12,6 +12,7 @@ use futures_util::{StreamExt, stream};
 use crate::*;
 
 mod history;
+mod kinds;
 mod lifecycle;
 mod locks;
 mod random;

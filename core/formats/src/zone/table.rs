@@ -1,0 +1,120 @@
+//! A VTIMEZONE as a table of changes of the clock (RFC 5545 §3.6.5).
+
+use std::sync::OnceLock;
+
+use crate::component::Component;
+use crate::limits::ZONE_YEAR_MAX;
+use crate::recur::{Rule, Until};
+use crate::value::{Date, Utc, Wall, When, parse_utc_offset};
+
+/// Steps that the rules of one observance may cost.
+const OBSERVANCE_STEPS: u64 = 20_000;
+/// Rules are followed from this year on at the earliest; some files begin in 1601.
+const YEAR_MIN: i32 = 1900;
+
+/// The observances of a zone, and the changes that they make once somebody asks.
+#[derive(Debug)]
+pub(super) struct Table {
+    observances: Vec<Observance>,
+    changes: OnceLock<Changes>,
+}
+
+#[derive(Debug)]
+struct Observance {
+    start: Wall,
+    from: i32,
+    to: i32,
+    rules: Vec<Rule>,
+    dates: Vec<Wall>,
+}
+
+/// Changes in their order. The clock goes by `before` until the first.
+#[derive(Debug)]
+struct Changes {
+    before: i32,
+    /// When; where the clock stands from which the new offset holds; the new offset.
+    list: Vec<(Utc, Wall, i32)>,
+}
+
+impl Table {
+    /// None when no observance can be read.
+    pub(super) fn new(component: &Component<'_>) -> Option<Table> {
+        let parts = component.components().filter(|part| part.is("STANDARD") || part.is("DAYLIGHT"));
+        let observances: Vec<Observance> = parts.filter_map(observance).collect();
+        (!observances.is_empty()).then(|| Table { observances, changes: OnceLock::new() })
+    }
+
+    fn changes(&self) -> &Changes {
+        self.changes.get_or_init(|| {
+            let mut onsets: Vec<(Utc, i32, i32)> = Vec::new();
+            for observance in &self.observances {
+                observance.onsets(|wall| {
+                    let at = Utc(wall.0 - i64::from(observance.from));
+                    onsets.push((at, observance.from, observance.to));
+                });
+            }
+            onsets.sort_by_key(|onset| onset.0);
+            onsets.dedup_by_key(|onset| onset.0);
+            let before = onsets.first().map_or(0, |onset| onset.1);
+            let mut offset = before;
+            let mut list = Vec::with_capacity(onsets.len());
+            for (at, _, to) in onsets {
+                // In a gap the old offset goes on, and of an overlap the first pass counts: the larger of the two.
+                list.push((at, Wall(at.0 + i64::from(offset.max(to))), to));
+                offset = to;
+            }
+            Changes { before, list }
+        })
+    }
+
+    pub(super) fn offset_at(&self, utc: Utc) -> i32 {
+        let changes = self.changes();
+        let index = changes.list.partition_point(|change| change.0 <= utc);
+        index.checked_sub(1).map_or(changes.before, |index| changes.list[index].2)
+    }
+
+    pub(super) fn offset_of_wall(&self, wall: Wall) -> i32 {
+        let changes = self.changes();
+        let index = changes.list.partition_point(|change| change.1 <= wall);
+        index.checked_sub(1).map_or(changes.before, |index| changes.list[index].2)
+    }
+}
+
+fn observance(component: &Component<'_>) -> Option<Observance> {
+    let start = match When::of(component.first("DTSTART")?)? {
+        When::Floating(wall) | When::Zoned(wall, _) => wall,
+        When::Utc(utc) => Wall(utc.0),
+        When::Date(date) => date.midnight(),
+    };
+    let to = parse_utc_offset(component.value("TZOFFSETTO")?)?;
+    let from = component.value("TZOFFSETFROM").and_then(parse_utc_offset).unwrap_or(to);
+    let rules = component.all("RRULE").filter_map(|rule| rule.value().parse().ok()).collect();
+    let mut dates = Vec::new();
+    for property in component.all("RDATE") {
+        let values = property.value().split(',').filter_map(|value| When::parse(value, None));
+        dates.extend(values.map(|when| match when {
+            When::Utc(utc) => Wall(utc.0 + i64::from(from)),
+            other => super::wall_of(&other),
+        }));
+    }
+    Some(Observance { start, from, to, rules, dates })
+}
+
+impl Observance {
+    /// Each local time at which it begins, read with the offset before.
+    fn onsets(&self, mut found: impl FnMut(Wall)) {
+        found(self.start);
+        self.dates.iter().for_each(|date| found(*date));
+        let begin = Date::new(YEAR_MIN, 1, 1).map_or(self.start, Date::midnight);
+        let horizon = Date::new(ZONE_YEAR_MAX, 1, 1).map_or(self.start, Date::midnight);
+        for rule in &self.rules {
+            let until = match rule.until {
+                Some(Until::Utc(utc)) => Wall(utc.0 + i64::from(self.from)),
+                Some(Until::Wall(wall)) => wall,
+                Some(Until::Date(date)) => Wall(date.midnight().0 + crate::value::DAY_S - 1),
+                None => horizon,
+            };
+            rule.each(self.start, begin, until.min(horizon), OBSERVANCE_STEPS, &mut found);
+        }
+    }
+}
