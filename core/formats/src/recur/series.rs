@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::plan::Plan;
-use super::rule::{Rule, Until};
+use super::rule::{Frequency, Rule, Until};
 use super::times::Times;
 use super::walk::Walk;
 use crate::component::Component;
@@ -234,5 +234,23 @@ fn ruled(rule: &Rule, times: &Times) -> Ruled {
         Some(Until::Utc(utc)) if times.is_date => (end_of_day(Wall(utc.0).date()), Utc(i64::MAX)),
         Some(Until::Utc(utc)) => (Wall(times.zone.wall(utc).0.saturating_add(DAY_S)), utc),
     };
-    Ruled { plan: Plan::new(rule, times.wall), until, until_utc, endless: rule.is_endless() }
+    let plan = match times.is_date {
+        true => Plan::new(&of_days(rule), times.wall),
+        false => Plan::new(rule, times.wall),
+    };
+    Ruled { plan, until, until_utc, endless: rule.is_endless() }
+}
+
+/// A rule for whole days: parts of a day MUST be ignored (RFC 5545 §3.3.10), and periods shorter than one become days.
+fn of_days(rule: &Rule) -> Rule {
+    let mut rule = Rule { hours: 0, minutes: 0, seconds: 0, ..rule.clone() };
+    let in_a_day = match rule.frequency {
+        Frequency::Secondly => 86_400,
+        Frequency::Minutely => 1440,
+        Frequency::Hourly => 24,
+        _ => return rule,
+    };
+    rule.frequency = Frequency::Daily;
+    rule.interval = rule.interval.div_ceil(in_a_day);
+    rule
 }

@@ -4,6 +4,9 @@ use crate::component::Component;
 use crate::value::{DAY_S, Duration, Utc, Wall, When};
 use crate::zone::{Zone, Zones, wall_of};
 
+/// Longer than all the years that are computed with.
+const FOR_EVER_S: i64 = 400_000_000_000;
+
 /// Where a component begins and how long it lasts.
 #[derive(Clone, Debug)]
 pub struct Times {
@@ -68,6 +71,10 @@ impl Times {
             times.end = End::DueOnly;
             times.length = Length::Exact(0);
             return Some(times);
+        }
+        if component.is("VAVAILABILITY") {
+            // RFC 7953 §3.1: without an end it holds for ever.
+            times.length = Length::Exact(FOR_EVER_S);
         }
         let dtend = component.first("DTEND").filter(|_| !component.is("VTODO")).and_then(When::of);
         if component.is("VTODO") && times.is_date {

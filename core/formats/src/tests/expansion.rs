@@ -177,6 +177,16 @@ fn until_of_each_form_is_understood() {
 }
 
 #[test]
+fn rules_for_days_know_no_hours() {
+    let bytes = event("DTSTART;VALUE=DATE:20240101\nRRULE:FREQ=DAILY;BYHOUR=9,10;BYMINUTE=30;COUNT=2");
+    let found = starts(&bytes, "20240101T000000Z", "20250101T000000Z", &Zone::utc());
+    assert_eq!(found, ["20240101T000000Z", "20240102T000000Z"]);
+    let bytes = event("DTSTART;VALUE=DATE:20240101\nRRULE:FREQ=HOURLY;INTERVAL=48;COUNT=2");
+    let found = starts(&bytes, "20240101T000000Z", "20250101T000000Z", &Zone::utc());
+    assert_eq!(found, ["20240101T000000Z", "20240103T000000Z"]);
+}
+
+#[test]
 fn hostile_rules_are_answered_in_no_time() {
     let late = (utc("20240601T000000Z"), utc("20240601T000100Z"));
     for (rule, expected) in [
