@@ -52,9 +52,13 @@ impl Request {
         self
     }
 
-    /// The bytes on the wire; `Content-Length` is added unless the request says how its body is framed.
+    /// The bytes on the wire; `Host` and `Content-Length` are added unless the request names its host and says how its
+    /// body is framed.
     pub fn bytes(&self) -> Vec<u8> {
-        let mut head = format!("{} {} HTTP/1.1\r\nHost: localhost\r\n", self.method, self.target);
+        let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
+        if !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            head.push_str("Host: localhost\r\n");
+        }
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }

@@ -10,7 +10,7 @@ use crate::server::App;
 
 /// The hash that stands for a body that is not signed.
 pub const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
-/// The host that [`Request`] names.
+/// The host that [`Request`] names where nothing else is said.
 const HOST: &str = "localhost";
 
 /// Signs requests.
@@ -24,6 +24,8 @@ pub struct Signer {
     pub region: String,
     /// How far the clock is off, in seconds.
     pub skew_secs: i64,
+    /// The host asked for.
+    pub host: String,
 }
 
 /// A signature and what it was made in.
@@ -41,6 +43,7 @@ impl Signer {
             secret_key: app.secret_key.clone(),
             region: "us-east-1".into(),
             skew_secs: 0,
+            host: HOST.into(),
         }
     }
 
@@ -120,7 +123,7 @@ impl Signer {
             "{target}{mark}X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={credential}&X-Amz-Date={time}\
              &X-Amz-Expires={expires_secs}&X-Amz-SignedHeaders=host"
         );
-        let canonical = canonical(method, &target, &format!("host:{HOST}\n"), "host", UNSIGNED);
+        let canonical = canonical(method, &target, &format!("host:{}\n", self.host), "host", UNSIGNED);
         let text = string_to_sign(&time, &scope, &canonical);
         format!("{target}&X-Amz-Signature={}", self.sign(&scope, &text))
     }
@@ -151,13 +154,13 @@ impl Signer {
             headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), (*value).to_owned())).collect();
         all.push(("x-amz-date".into(), time.clone()));
         all.push(("x-amz-content-sha256".into(), hash.to_owned()));
-        let mut request = Request::new(method, target);
+        let mut request = Request::new(method, target).header("Host", &self.host);
         for (name, value) in &all {
             request = request.header(name, value);
         }
         // Framing is between this connection and the server.
         all.retain(|(name, _)| !matches!(name.as_str(), "expect" | "transfer-encoding" | "content-length"));
-        all.push(("host".into(), HOST.into()));
+        all.push(("host".into(), self.host.clone()));
         all.sort();
         let lines: String = all.iter().map(|(name, value)| format!("{name}:{}\n", value.trim())).collect();
         let names = all.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(";");
@@ -243,6 +246,7 @@ mod tests {
             secret_key: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".into(),
             region: "us-east-1".into(),
             skew_secs: 0,
+            host: HOST.into(),
         };
         let empty = hex(&Sha256::digest(b""));
         let headers = format!(

@@ -360,3 +360,60 @@ fn forms() {
     std::thread::sleep(Duration::from_millis(100));
     scene.assert_untouched("a form cut off");
 }
+
+#[test]
+fn buckets_as_host_names() {
+    let server = allod_tests::Server::start_with(&["--s3-domain", "s3.test", "--s3-region", "here"]);
+    let made = server.cli(&["app", "add", "alice", "x", "--grant", "all", "--json"]);
+    let port = server.s3_address().rsplit(':').next().unwrap();
+    assert_eq!(made["s3"]["endpoint"], format!("http://s3.test:{port}"));
+    assert_eq!(made["s3"]["region"], "here");
+    let status = server.cli(&["status", "--json"]).to_string();
+    assert!(status.contains(server.s3_address()), "{status}");
+    let app = server.app(&["all"]);
+    let at = |host: &str| Signer { host: host.into(), ..Signer::of(&app) };
+    let ask = |address: &str, host: &str, method: &str, target: &str, body: &[u8]| {
+        allod_tests::Connection::open(address).send(&at(host).request(method, target, &[], body))
+    };
+    // The same on the listener of its own and on the one that is shared, there by host name only.
+    for address in [server.s3_address(), server.address()] {
+        let bucket = if address == server.address() { "shared" } else { "own" };
+        let host = format!("{bucket}.s3.test:{port}");
+        assert_eq!(ask(address, "s3.test", "PUT", &format!("/{bucket}"), b"").status, 200);
+        let put = ask(address, &host, "PUT", "//odd%20key/", b"by host");
+        assert_eq!(put.status, 200, "{}", put.text());
+        assert_eq!(ask(address, &host, "GET", "//odd%20key/", b"").body, b"by host");
+        let listed = ask(address, &host.to_uppercase(), "GET", "/?list-type=2", b"").text();
+        assert_eq!(elements(&listed, "Key"), ["/odd key/"], "{listed}");
+        let by_path = ask(address, "s3.test", "GET", &format!("/{bucket}//odd%20key/"), b"");
+        assert_eq!(by_path.body, b"by host");
+    }
+    assert_eq!(ask(server.address(), "localhost", "GET", "/own", b"").status, 404, "the drive is no S3");
+    let location = ask(server.s3_address(), "s3.test", "GET", "/own?location", b"").text();
+    assert!(location.contains("here"), "{location}");
+}
+
+#[test]
+fn half_closed_and_hanging_clients_hold_nothing() {
+    let scene = Scene::with_k();
+    let mut hanging = Vec::new();
+    for n in 0..64 {
+        let mut connection = scene.server.connect_s3();
+        let length = [("Content-Length", "1000000")];
+        let target = format!("/bucket/hanging{n}");
+        connection.write(&scene.signer.with_hash("PUT", &target, &length, b"", UNSIGNED).bytes());
+        connection.write(&noise(n, 10_000));
+        if n % 2 == 0 {
+            connection.finish_sending();
+        }
+        hanging.push(connection);
+    }
+    for round in 0..20 {
+        scene.want(200, "PUT", "/bucket/k", &[], b"before");
+        scene.assert_untouched(&format!("round {round}"));
+    }
+    drop(hanging);
+    std::thread::sleep(Duration::from_millis(200));
+    scene.assert_untouched("after they left");
+    scene.server.assert_sound();
+}
