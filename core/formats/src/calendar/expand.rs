@@ -1,5 +1,6 @@
 //! `expand` and `limit-recurrence-set`: RFC 4791 §9.6.5 and §9.6.6.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use super::check::Precondition;
@@ -8,7 +9,7 @@ use super::object::Object;
 use super::overlap::{instance_overlaps, timeless_overlaps};
 use super::partial::{CompSelection, Picker};
 use crate::component::{Component, Item};
-use crate::limits::Budget;
+use crate::limits::{Budget, EXPANDED_BYTES_MAX};
 use crate::output::Output;
 use crate::property::{Property, caret_encoded};
 use crate::recur::{Instance, Times};
@@ -53,7 +54,7 @@ fn instances(
 /// what they are.
 ///
 /// # Errors
-/// `max-instances`: it would take more than the budget.
+/// `max-instances`: it would take more than the budget, or come out too long.
 pub(super) fn expand(
     object: &Object<'_, '_>,
     (start, end): (Utc, Utc),
@@ -80,17 +81,32 @@ pub(super) fn expand(
             picker.item(&mut out, &Item::Component((*component).clone()), picker.top());
         }
     }
+    let mut repeated: HashMap<usize, Vec<&Item<'_>>> = HashMap::new();
     for instance in &list {
+        if out.len() > EXPANDED_BYTES_MAX {
+            return Err(Precondition::MaxInstances);
+        }
         let component = components[instance.component];
+        let items = repeated.entry(instance.component).or_insert_with(|| items_of_instance(component));
         let Some(of) = Picker::wants(picker.top(), component.name()) else { continue };
         let is_initial = initial.as_ref().is_some_and(|initial| {
             initial.start == instance.recurrence_id && component.first("RECURRENCE-ID").is_none()
         });
         let writer = Writer { object, default, picker, identified: recurs && !is_initial };
-        writer.component(&mut out, component, instance, of);
+        writer.component(&mut out, (component, items), instance, of);
     }
     out.close(calendar);
     Ok(out.finish())
+}
+
+/// What of a component goes into each of its instances: not what makes them.
+fn items_of_instance<'s, 'a>(component: &'s Component<'a>) -> Vec<&'s Item<'a>> {
+    const LEFT_OUT: [&str; 5] = ["RRULE", "RDATE", "EXDATE", "EXRULE", "RECURRENCE-ID"];
+    let stays = |item: &&Item<'_>| match item {
+        Item::Property(property) => !LEFT_OUT.iter().any(|name| property.is(name)),
+        _ => true,
+    };
+    component.items().iter().filter(stays).collect()
 }
 
 struct Writer<'w, 'd, 'a> {
@@ -113,20 +129,19 @@ impl Writer<'_, '_, '_> {
     fn component(
         &self,
         out: &mut Output<'_>,
-        component: &Component<'_>,
+        (component, items): (&Component<'_>, &[&Item<'_>]),
         at: &Instance,
         of: Option<&CompSelection>,
     ) {
         out.copy(component.begin());
         let mut identified = !self.identified;
-        for item in component.items() {
+        for item in items {
             let Item::Property(property) = item else {
                 self.picker.item(out, item, of);
                 continue;
             };
             let name = property.name().to_ascii_uppercase();
             match name.as_str() {
-                "RRULE" | "RDATE" | "EXDATE" | "EXRULE" | "RECURRENCE-ID" => {}
                 "DTSTART" | "DTEND" | "DUE" => {
                     if self.picker.property(out, property, of) {
                         let utc = if name == "DTSTART" { at.start } else { at.end };
