@@ -36,7 +36,7 @@ pub use component::{Component, Document, Item, Problem, ProblemKind};
 pub use limits::{Budget, Exceeded, Limits};
 pub use lines::{Line, Lines};
 pub use property::{ParameterRef, Property};
-pub use split::{Piece, Sort, split};
+pub use split::{Piece, Pieces, Sort, split};
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,8 @@ pub const DEPTH_MAX: usize = 16;
 pub const PARAMETERS_MAX: usize = 256;
 /// Values in one list (BYxxx of a rule, dates of an EXDATE).
 pub const LIST_VALUES_MAX: usize = 16_384;
+/// Bytes of an object with its recurrences expanded: each instance repeats what the component says once.
+pub const EXPANDED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Last year that is computed with, inclusive: four digits are all that iCalendar can write (RFC 5545 §3.3.4).
 pub const YEAR_MAX: i32 = 9999;
 /// Year up to which the rules of a VTIMEZONE are followed; its last offset holds from then on.

@@ -16,7 +16,7 @@ pub(crate) struct Output<'a> {
 
 impl<'a> Output<'a> {
     pub(crate) fn new(original: &'a [u8]) -> Output<'a> {
-        Output { original, bytes: Vec::with_capacity(original.len().min(1 << 16)) }
+        Output { original, bytes: Vec::new() }
     }
 
     /// Copies a span as it stands, without a byte order mark; a last line without an end gets one.
@@ -57,6 +57,10 @@ impl<'a> Output<'a> {
         } else {
             self.copy(component.end());
         }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
     }
 
     pub(crate) fn finish(self) -> Vec<u8> {

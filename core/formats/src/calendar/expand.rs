@@ -1,5 +1,6 @@
 //! `expand` and `limit-recurrence-set`: RFC 4791 §9.6.5 and §9.6.6.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use super::check::Precondition;
@@ -8,7 +9,7 @@ use super::object::Object;
 use super::overlap::{instance_overlaps, timeless_overlaps};
 use super::partial::{CompSelection, Picker};
 use crate::component::{Component, Item};
-use crate::limits::Budget;
+use crate::limits::{Budget, EXPANDED_BYTES_MAX};
 use crate::output::Output;
 use crate::property::{Property, caret_encoded};
 use crate::recur::{Instance, Times};
@@ -53,7 +54,7 @@ fn instances(
 /// what they are.
 ///
 /// # Errors
-/// `max-instances`: it would take more than the budget.
+/// `max-instances`: it would take more than the budget, or come out too long.
 pub(super) fn expand(
     object: &Object<'_, '_>,
     (start, end): (Utc, Utc),
@@ -80,17 +81,50 @@ pub(super) fn expand(
             picker.item(&mut out, &Item::Component((*component).clone()), picker.top());
         }
     }
+    let mut repeated: HashMap<usize, Template<'_, '_>> = HashMap::new();
     for instance in &list {
+        if out.len() > EXPANDED_BYTES_MAX {
+            return Err(Precondition::MaxInstances);
+        }
         let component = components[instance.component];
+        let template = repeated.entry(instance.component).or_insert_with(|| Template::of(component));
         let Some(of) = Picker::wants(picker.top(), component.name()) else { continue };
-        let is_initial = initial.as_ref().is_some_and(|initial| {
-            initial.start == instance.recurrence_id && component.first("RECURRENCE-ID").is_none()
-        });
+        let is_initial = initial
+            .as_ref()
+            .is_some_and(|initial| initial.start == instance.recurrence_id && !template.is_override);
         let writer = Writer { object, default, picker, identified: recurs && !is_initial };
-        writer.component(&mut out, component, instance, of);
+        writer.component(&mut out, template, instance, of);
     }
     out.close(calendar);
     Ok(out.finish())
+}
+
+/// What all instances of a component have in common, looked up once.
+struct Template<'s, 'a> {
+    component: &'s Component<'a>,
+    /// What goes into each instance: not what makes them.
+    items: Vec<&'s Item<'a>>,
+    is_override: bool,
+    /// What its RECURRENCE-ID looks like.
+    identity: Form,
+}
+
+impl<'s, 'a> Template<'s, 'a> {
+    fn of(component: &'s Component<'a>) -> Template<'s, 'a> {
+        const LEFT_OUT: [&str; 5] = ["RRULE", "RDATE", "EXDATE", "EXRULE", "RECURRENCE-ID"];
+        let stays = |item: &&Item<'_>| match item {
+            Item::Property(property) => !LEFT_OUT.iter().any(|name| property.is(name)),
+            _ => true,
+        };
+        let id = component.first("RECURRENCE-ID");
+        let identity = id.or_else(|| component.first("DTSTART")).and_then(When::of);
+        Template {
+            component,
+            items: component.items().iter().filter(stays).collect(),
+            is_override: id.is_some(),
+            identity: identity.map_or(Form::Utc, |when| Form::of(&when)),
+        }
+    }
 }
 
 struct Writer<'w, 'd, 'a> {
@@ -109,31 +143,48 @@ enum Form {
     Utc,
 }
 
+impl Form {
+    fn of(when: &When) -> Form {
+        match when {
+            When::Date(_) => Form::Day,
+            When::Floating(_) => Form::Floating,
+            _ => Form::Utc,
+        }
+    }
+}
+
+fn identity(form: Form, at: &Instance) -> String {
+    match form {
+        Form::Day => format!("RECURRENCE-ID;VALUE=DATE:{}", at.recurrence_wall.date()),
+        Form::Floating => format!("RECURRENCE-ID:{}", at.recurrence_wall),
+        Form::Utc => format!("RECURRENCE-ID:{}", at.recurrence_id),
+    }
+}
+
 impl Writer<'_, '_, '_> {
     fn component(
         &self,
         out: &mut Output<'_>,
-        component: &Component<'_>,
+        template: &Template<'_, '_>,
         at: &Instance,
         of: Option<&CompSelection>,
     ) {
-        out.copy(component.begin());
+        out.copy(template.component.begin());
         let mut identified = !self.identified;
-        for item in component.items() {
+        for item in &template.items {
             let Item::Property(property) = item else {
                 self.picker.item(out, item, of);
                 continue;
             };
             let name = property.name().to_ascii_uppercase();
             match name.as_str() {
-                "RRULE" | "RDATE" | "EXDATE" | "EXRULE" | "RECURRENCE-ID" => {}
                 "DTSTART" | "DTEND" | "DUE" => {
                     if self.picker.property(out, property, of) {
                         let utc = if name == "DTSTART" { at.start } else { at.end };
                         out.line(&self.time(property, utc));
                     }
                     if !std::mem::replace(&mut identified, true) {
-                        out.line(&self.identity(component, at));
+                        out.line(&identity(template.identity, at));
                     }
                 }
                 _ if self.picker.property(out, property, of) => match self.without_zone(property) {
@@ -143,20 +194,12 @@ impl Writer<'_, '_, '_> {
                 _ => {}
             }
         }
-        out.close(component);
-    }
-
-    fn form(&self, when: &When) -> Form {
-        match when {
-            When::Date(_) => Form::Day,
-            When::Floating(_) => Form::Floating,
-            _ => Form::Utc,
-        }
+        out.close(template.component);
     }
 
     /// A property with a new time, and its parameters but for the zone.
     fn time(&self, property: &Property<'_>, utc: Utc) -> String {
-        let form = When::of(property).map_or(Form::Utc, |when| self.form(&when));
+        let form = When::of(property).map_or(Form::Utc, |when| Form::of(&when));
         let wall = self.default.wall(utc);
         let value = match form {
             Form::Day => wall.date().to_string(),
@@ -164,15 +207,6 @@ impl Writer<'_, '_, '_> {
             Form::Utc => utc.to_string(),
         };
         format!("{}:{value}", head_without_zone(property))
-    }
-
-    fn identity(&self, component: &Component<'_>, at: &Instance) -> String {
-        let own = component.first("RECURRENCE-ID").or_else(|| component.first("DTSTART")).and_then(When::of);
-        match own.map_or(Form::Utc, |when| self.form(&when)) {
-            Form::Day => format!("RECURRENCE-ID;VALUE=DATE:{}", at.recurrence_wall.date()),
-            Form::Floating => format!("RECURRENCE-ID:{}", at.recurrence_wall),
-            Form::Utc => format!("RECURRENCE-ID:{}", at.recurrence_id),
-        }
     }
 
     /// Another property that names a zone: its times in UTC.

@@ -49,8 +49,9 @@ pub fn busy_periods(
     };
     let instances = object.expansion(default).between(start, end, budget);
     let mut whole = !instances.cut_off;
+    let kinds: Vec<Option<BusyKind>> = components.iter().map(|component| event_kind(component)).collect();
     for instance in instances.list {
-        if let Some(kind) = event_kind(components[instance.component]) {
+        if let Some(kind) = kinds[instance.component] {
             add(instance.start, instance.end, kind);
         }
     }

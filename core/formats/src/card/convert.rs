@@ -134,7 +134,7 @@ impl Draft {
         if is_base64 {
             self.value = plain.split_whitespace().collect();
         } else if !property.is("CATEGORIES") && !property.is("URL") && !property.is("NICKNAME") {
-            self.value = escaped.replace(',', "\\,");
+            self.value = commas_escaped(&escaped);
         } else {
             self.value = escaped;
         }
@@ -262,4 +262,18 @@ impl Draft {
         self.changed |= value != self.value;
         self.value = value;
     }
+}
+
+/// Escapes each comma that is not: 2.1 knows no such escape, and some programs wrote it all the same.
+fn commas_escaped(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    let mut before = None;
+    for c in value.chars() {
+        if c == ',' && before != Some('\\') {
+            out.push('\\');
+        }
+        out.push(c);
+        before = Some(c);
+    }
+    out
 }

@@ -401,6 +401,17 @@ fn availability_leaves_the_rest_unavailable() {
 }
 
 #[test]
+fn availability_without_an_end_holds_for_ever() {
+    let bytes = calendar_of("BEGIN:VAVAILABILITY\nUID:1\nDTSTART:20240101T000000Z\nEND:VAVAILABILITY");
+    for (from, to, expected) in
+        [("20300101T000000Z", "20300102T000000Z", true), ("20230101T000000Z", "20230102T000000Z", false)]
+    {
+        let filter = on("VAVAILABILITY", CompFilter { time_range: range(from, to), ..Default::default() });
+        assert_eq!(matches(&filter, &bytes), expected, "{from}");
+    }
+}
+
+#[test]
 fn what_must_not_be_stored_is_refused_by_its_name() {
     use Precondition::*;
     let policy = Policy { components: &["VEVENT", "VTODO"], ..Policy::default() };

@@ -16,7 +16,7 @@ const BUDGET: Budget = Budget { steps: 3_000, instances: 200 };
 fn ask(bytes: &[u8]) {
     // Too deep is refused, as it should be.
     let Ok(document) = Document::parse(bytes, Limits::default()) else { return };
-    for piece in split(&document).0 {
+    for piece in split(&document) {
         let _ = parsed(&piece.bytes);
     }
     if let Some(card) = Card::of(&document) {
@@ -217,5 +217,84 @@ proptest! {
     fn durations_come_back(days in -10_000..10_000_i64, seconds in 0..86_400_i64) {
         let duration = Duration { days, seconds: seconds * days.signum() };
         prop_assert_eq!(Duration::parse(&duration.to_string()), Some(duration));
+    }
+}
+
+/// Asks the usual questions of a big object and says how long that took.
+fn usual_questions(bytes: &[u8]) -> std::time::Duration {
+    let started = std::time::Instant::now();
+    let document = parsed(bytes);
+    split(&document).for_each(drop);
+    let Ok(object) = Object::check(&document, &calendar::Policy::default()) else { return started.elapsed() };
+    let zone = Zone::utc();
+    calendar::Facts::of(&object).unwrap();
+    let window = (utc("20240101T000000Z"), utc("20240201T000000Z"));
+    calendar::busy_periods(&object, window, &zone, Budget::default());
+    let time_range = Some(TimeRange { start: Some(window.0), end: Some(window.1) });
+    let alarm = CompFilter { name: "VALARM".to_owned(), time_range, ..Default::default() };
+    let inner = CompFilter { name: "VEVENT".to_owned(), components: vec![alarm], ..Default::default() };
+    let outer = CompFilter { name: "VCALENDAR".to_owned(), components: vec![inner], ..Default::default() };
+    outer.matches(&object, &zone, Budget::default());
+    let selection =
+        calendar::Selection { recurrences: Recurrences::Expand(window.0, window.1), ..Default::default() };
+    let _ = calendar::partial(&object, &selection, &zone, Budget::default());
+    started.elapsed()
+}
+
+#[test]
+fn big_objects_cost_in_proportion() {
+    let many = |count: usize, part: &dyn Fn(usize) -> String| {
+        let parts: String = (0..count).map(part).collect();
+        format!("BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{parts}END:VCALENDAR\r\n")
+    };
+    let master = "BEGIN:VEVENT\r\nUID:1\r\nDTSTART:19700101T000000Z\r\nRRULE:FREQ=HOURLY\r\n";
+    let id = |n: usize| crate::value::Utc(n as i64 * 3600);
+    let shapes: [&dyn Fn(usize) -> String; 5] = [
+        // Overrides with alarms.
+        &|n| {
+            many(n, &|i| {
+                let id = id(i);
+                format!(
+                    "BEGIN:VEVENT\r\nUID:1\r\nRECURRENCE-ID:{id}\r\nDTSTART:{id}\r\nBEGIN:VALARM\r\nTRIGGER:-PT5M\r\nEND:VALARM\r\nEND:VEVENT\r\n"
+                )
+            })
+        },
+        // Events of their own.
+        &|n| many(n, &|i| format!("BEGIN:VEVENT\r\nUID:{i}\r\nDTSTART:{}\r\nEND:VEVENT\r\n", id(i))),
+        // Many rules in one event.
+        &|n| {
+            many(1, &|_| {
+                format!(
+                    "{master}{}END:VEVENT\r\n",
+                    "RRULE:FREQ=DAILY;BYMONTHDAY=30;BYMONTH=2\r\n".repeat(n / 10)
+                )
+            })
+        },
+        // Many dates, in and out.
+        &|n| {
+            many(1, &|_| {
+                let dates: String =
+                    (0..n).map(|i| format!("RDATE:{}\r\nEXDATE:{}\r\n", id(i), id(i * 2))).collect();
+                format!("{master}{dates}END:VEVENT\r\n")
+            })
+        },
+        // Overrides that move all that follow.
+        &|n| {
+            many(n / 20, &|i| {
+                let (id, first) =
+                    (id(i + 1), if i == 0 { format!("{master}END:VEVENT\r\n") } else { String::new() });
+                format!(
+                    "{first}BEGIN:VEVENT\r\nUID:1\r\nRECURRENCE-ID;RANGE=THISANDFUTURE:{id}\r\nDTSTART:{id}\r\nEND:VEVENT\r\n"
+                )
+            })
+        },
+    ];
+    for (number, shape) in shapes.iter().enumerate() {
+        let (small, big) = (shape(1_000), shape(8_000));
+        usual_questions(small.as_bytes());
+        let (small, big) = (usual_questions(small.as_bytes()), usual_questions(big.as_bytes()));
+        // Eight times the size; with room for a busy machine, and far from the sixty-four of quadratic work.
+        let room = std::time::Duration::from_millis(200);
+        assert!(big < small * 24 + room, "shape {number}: {small:?} and {big:?}");
     }
 }

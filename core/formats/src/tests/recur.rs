@@ -172,3 +172,11 @@ fn random_rules_agree_with_the_rrule_crate() {
         compared += 1;
     }
 }
+
+#[test]
+fn plain_and_counted_days_add_up() {
+    let rule = "FREQ=MONTHLY;BYDAY=1MO,FR";
+    let found = occurrences("20240501T090000", rule, wall("20240502T000000"), 6);
+    let days = ["03", "06", "10", "17", "24", "31"].map(|day| wall(&format!("202405{day}T090000")));
+    assert_eq!(found, days);
+}

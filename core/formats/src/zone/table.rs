@@ -5,18 +5,25 @@ use std::sync::OnceLock;
 use crate::component::Component;
 use crate::limits::ZONE_YEAR_MAX;
 use crate::recur::{Rule, Until};
-use crate::value::{Date, Utc, Wall, When, parse_utc_offset};
+use crate::value::{DAY_S, Date, Utc, Wall, When, parse_utc_offset};
 
 /// Steps that the rules of one observance may cost.
 const OBSERVANCE_STEPS: u64 = 20_000;
 /// Rules are followed from this year on at the earliest; some files begin in 1601.
 const YEAR_MIN: i32 = 1900;
+/// From the first to before the second of these years the near changes hold.
+const NEAR_YEARS: [i32; 2] = [2010, 2040];
+/// A rule is followed at least that long before its end, so that its last change is known.
+const RULE_DAYS_MIN: i64 = 4 * 366;
 
 /// The observances of a zone, and the changes that they make once somebody asks.
 #[derive(Debug)]
 pub(super) struct Table {
     observances: Vec<Observance>,
-    changes: OnceLock<Changes>,
+    /// The changes that decide the years which most questions are about; cheap to have.
+    near: OnceLock<Changes>,
+    /// All of them.
+    all: OnceLock<Changes>,
 }
 
 #[derive(Debug)]
@@ -41,40 +48,47 @@ impl Table {
     pub(super) fn new(component: &Component<'_>) -> Option<Table> {
         let parts = component.components().filter(|part| part.is("STANDARD") || part.is("DAYLIGHT"));
         let observances: Vec<Observance> = parts.filter_map(observance).collect();
-        (!observances.is_empty()).then(|| Table { observances, changes: OnceLock::new() })
+        (!observances.is_empty()).then(|| Table { observances, near: OnceLock::new(), all: OnceLock::new() })
     }
 
-    fn changes(&self) -> &Changes {
-        self.changes.get_or_init(|| {
-            let mut onsets: Vec<(Utc, i32, i32)> = Vec::new();
-            for observance in &self.observances {
-                observance.onsets(|wall| {
-                    let at = Utc(wall.0 - i64::from(observance.from));
-                    onsets.push((at, observance.from, observance.to));
-                });
-            }
-            onsets.sort_by_key(|onset| onset.0);
-            onsets.dedup_by_key(|onset| onset.0);
-            let before = onsets.first().map_or(0, |onset| onset.1);
-            let mut offset = before;
-            let mut list = Vec::with_capacity(onsets.len());
-            for (at, _, to) in onsets {
-                // In a gap the old offset goes on, and of an overlap the first pass counts: the larger of the two.
-                list.push((at, Wall(at.0 + i64::from(offset.max(to))), to));
-                offset = to;
-            }
-            Changes { before, list }
-        })
+    /// The changes that decide what holds at that second, of UTC or of the clock.
+    fn changes(&self, second: i64) -> &Changes {
+        let near = NEAR_YEARS.map(|year| Date::new(year, 1, 1).map_or(0, |date| date.midnight().0));
+        if second >= near[0] && second < near[1] {
+            return self.near.get_or_init(|| self.changes_in(NEAR_YEARS));
+        }
+        self.all.get_or_init(|| self.changes_in([YEAR_MIN, ZONE_YEAR_MAX]))
+    }
+
+    fn changes_in(&self, years: [i32; 2]) -> Changes {
+        let mut onsets: Vec<(Utc, i32, i32)> = Vec::new();
+        for observance in &self.observances {
+            observance.onsets(years, |wall| {
+                let at = Utc(wall.0 - i64::from(observance.from));
+                onsets.push((at, observance.from, observance.to));
+            });
+        }
+        onsets.sort_by_key(|onset| onset.0);
+        onsets.dedup_by_key(|onset| onset.0);
+        let before = onsets.first().map_or(0, |onset| onset.1);
+        let mut offset = before;
+        let mut list = Vec::with_capacity(onsets.len());
+        for (at, _, to) in onsets {
+            // In a gap the old offset goes on, and of an overlap the first pass counts: the larger of the two.
+            list.push((at, Wall(at.0 + i64::from(offset.max(to))), to));
+            offset = to;
+        }
+        Changes { before, list }
     }
 
     pub(super) fn offset_at(&self, utc: Utc) -> i32 {
-        let changes = self.changes();
+        let changes = self.changes(utc.0);
         let index = changes.list.partition_point(|change| change.0 <= utc);
         index.checked_sub(1).map_or(changes.before, |index| changes.list[index].2)
     }
 
     pub(super) fn offset_of_wall(&self, wall: Wall) -> i32 {
-        let changes = self.changes();
+        let changes = self.changes(wall.0);
         let index = changes.list.partition_point(|change| change.1 <= wall);
         index.checked_sub(1).map_or(changes.before, |index| changes.list[index].2)
     }
@@ -101,20 +115,23 @@ fn observance(component: &Component<'_>) -> Option<Observance> {
 }
 
 impl Observance {
-    /// Each local time at which it begins, read with the offset before.
-    fn onsets(&self, mut found: impl FnMut(Wall)) {
+    /// Each local time at which it begins, read with the offset before: those that decide what holds in these years.
+    fn onsets(&self, years: [i32; 2], mut found: impl FnMut(Wall)) {
         found(self.start);
         self.dates.iter().for_each(|date| found(*date));
-        let begin = Date::new(YEAR_MIN, 1, 1).map_or(self.start, Date::midnight);
-        let horizon = Date::new(ZONE_YEAR_MAX, 1, 1).map_or(self.start, Date::midnight);
+        let midnight = |year: i32, month: u8| Date::new(year, month, 1).map_or(self.start, Date::midnight);
+        // A year more on either side: the change that holds at its beginning, and clocks that differ from UTC.
+        let (begin, horizon) = (midnight(years[0] - 2, 1), midnight(years[1], 2));
         for rule in &self.rules {
             let until = match rule.until {
                 Some(Until::Utc(utc)) => Wall(utc.0 + i64::from(self.from)),
                 Some(Until::Wall(wall)) => wall,
-                Some(Until::Date(date)) => Wall(date.midnight().0 + crate::value::DAY_S - 1),
+                Some(Until::Date(date)) => Wall(date.midnight().0 + DAY_S - 1),
                 None => horizon,
             };
-            rule.each(self.start, begin, until.min(horizon), OBSERVANCE_STEPS, &mut found);
+            let until = until.min(horizon);
+            let from = begin.min(Wall(until.0 - RULE_DAYS_MIN * DAY_S));
+            rule.each(self.start, from, until, OBSERVANCE_STEPS, &mut found);
         }
     }
 }
