@@ -9,10 +9,10 @@ use crate::access::Sight;
 use crate::commit::Commit;
 use crate::fault::{Res, fail};
 use crate::lock::{self, Touch};
-use crate::object::{Bucket, BucketSettings, Versioning};
+use crate::object::{Bucket, BucketSettings, LifecycleRule, Versioning};
 use crate::reading::Records;
 use crate::record::{BucketFlags, Entry, Folder, What, decode, encode};
-use crate::resolve::{folder_row, spot};
+use crate::resolve::spot;
 use crate::session::Session;
 
 /// Buckets of one account at most; more top-level folders are not shown as buckets.
@@ -188,17 +188,18 @@ impl Session {
         let name = path.names().first().ok_or_else(no_bucket)?;
         self.bucket_entry(rows, name)
     }
-
-    /// Whether the bucket of a path keeps, or once kept, versions.
-    pub(crate) fn is_versioned(&self, rows: &impl Lookup, bucket: &Entry) -> Res<bool> {
-        let row: Folder = folder_row(rows, self.keys(), bucket.node)?;
-        Ok(row.bucket.is_some_and(|flags| flags.versioning != Versioning::Off))
-    }
 }
 
 /// There is no such bucket, or it must not be known of.
 pub fn no_bucket() -> Error {
     Error::new(ErrorKind::NotFound, "there is no such bucket").with(Detail::NoBucket)
+}
+
+impl Folder {
+    /// Whether the bucket keeps, or once kept, versions.
+    pub fn is_versioned(&self) -> bool {
+        self.bucket.as_ref().is_some_and(|flags| flags.versioning != Versioning::Off)
+    }
 }
 
 fn check_settings(old: &BucketSettings, new: &mut BucketSettings) -> Res<()> {
@@ -224,6 +225,8 @@ fn write_settings(commit: &mut Commit, bucket: NodeId, settings: &BucketSettings
     commit.txn.put(&commit.keys.bucket(bucket), &bytes)?;
     let flags = BucketFlags { versioning: settings.versioning, object_lock: settings.object_lock };
     let plain = flags.versioning == Versioning::Off && flags.object_lock.is_none();
-    commit.change_folder(bucket)?.bucket = (!plain).then(|| Box::new(flags));
+    let row = commit.change_folder(bucket)?;
+    row.bucket = (!plain).then(|| Box::new(flags));
+    row.ruled = settings.lifecycle.iter().any(LifecycleRule::expires_objects);
     Ok(())
 }

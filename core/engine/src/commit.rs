@@ -122,6 +122,7 @@ impl<'a, 't> Commit<'a, 't> {
             bucket: None,
             kept: 0,
             held: 0,
+            ruled: false,
         };
         self.folders.insert(id, (folder, true));
         Entry {

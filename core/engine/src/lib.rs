@@ -43,6 +43,7 @@ mod core;
 mod cors;
 mod credential;
 mod env;
+mod expiry;
 mod fault;
 mod history;
 mod joined;

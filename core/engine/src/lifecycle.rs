@@ -359,14 +359,8 @@ impl Ruling<'_> {
         Ok(false)
     }
 
-    /// Whether a rule is about this key, and this file; a delete marker has no tags and no size.
     fn concerns(&self, rule: &LifecycleRule, file: Option<&File>) -> bool {
-        let prefix = rule.prefix.as_deref().unwrap_or("").as_bytes();
-        let tags = file.and_then(|file| file.object.as_ref()).map_or(&[][..], |object| &object.tags);
-        self.key.key.starts_with(prefix)
-            && rule.tags.iter().all(|tag| tags.contains(tag))
-            && rule.larger_than.is_none_or(|size| file.is_some_and(|file| file.size > size))
-            && rule.smaller_than.is_none_or(|size| file.is_some_and(|file| file.size < size))
+        rule.concerns(&self.key.key, file)
     }
 
     fn is_past(&self, time: Timestamp, days: u32) -> bool {
@@ -384,7 +378,8 @@ impl Ruling<'_> {
     }
 }
 
-fn own_time(entry: &Entry) -> Timestamp {
+/// An entry's age counts from here, or from the commit that wrote it.
+pub fn own_time(entry: &Entry) -> Timestamp {
     entry.modified.max(entry.created)
 }
 

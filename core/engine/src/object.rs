@@ -141,6 +141,9 @@ pub struct ObjectFacts {
     pub version: VersionId,
     /// Whether the bucket keeps, or once kept, versions: only then a version id is to be shown.
     pub versioned: bool,
+    /// When a rule of the bucket will remove it, and the rule's name; reads and writes of what a key shows tell it,
+    /// listings do not.
+    pub expiry: Option<(Timestamp, String)>,
     /// Everything else that is kept with it.
     pub object: Object,
 }

@@ -9,12 +9,13 @@ use futures_util::{Stream, StreamExt};
 
 use crate::commit::Commit;
 use crate::content::Reader;
+use crate::expiry::expiry;
 use crate::fault::{Fault, Res, fail};
 use crate::lock::{self, Touch};
 use crate::node::{Node, PutOptions, Want, Written};
 use crate::object::*;
 use crate::read::OpenFile;
-use crate::record::{Entry, File, Kept, What};
+use crate::record::{Entry, File, Folder, Kept, What};
 use crate::resolve::{folder_row, node, spot};
 use crate::session::Session;
 use crate::versions::{Found, Superseding, entry_of, find_version, held};
@@ -110,14 +111,22 @@ impl Session {
         let bucket = self.bucket_of(rows, path)?;
         let rights = self.scope().check_read(path)?;
         let (folder, key) = self.object_place(rows, path)?;
-        let entry = entry_of(find_version(rows, self.keys(), folder, &key, version)?)?;
+        let found = find_version(rows, self.keys(), folder, &key, version)?;
+        let current = found.current;
+        let entry = entry_of(found)?;
         if *pre != Precondition::default() {
             self.judge(rows, true).demand_of(pre, Some(&entry))?;
         }
-        let versioned = self.is_versioned(rows, &bucket)?;
+        let row: Folder = folder_row(rows, self.keys(), bucket.node)?;
         let mut node = node(&key, &entry, None, Vec::new());
         node.rights = Some(rights);
-        node.object = entry.file().map(|file| Box::new(object_facts(file, versioned)));
+        if let Some(file) = entry.file() {
+            let mut facts = object_facts(file, row.is_versioned());
+            if row.ruled && current {
+                facts.expiry = expiry(rows, self.keys(), bucket.node, path, &entry, None)?;
+            }
+            node.object = Some(Box::new(facts));
+        }
         Ok((node, entry))
     }
 
@@ -315,7 +324,7 @@ impl Session {
                 check_object(&object)?;
                 file.change_object(|old| *old = object);
             }
-            let versioned = me.is_versioned(&*commit.txn, &bucket)?;
+            let versioned = commit.folder(bucket.node)?.is_versioned();
             let facts = entry.file().map(|file| object_facts(file, versioned));
             if found.current {
                 let contents: Vec<_> = entry.contents().collect();
@@ -427,7 +436,7 @@ impl Session {
             return fail(ErrorKind::OverQuota, "this would exceed the account's quota");
         }
         let mut node = node(&key, &entry, None, Vec::new());
-        node.object = commit.object_facts(spot.parent(), &key)?;
+        node.object = commit.object_facts(to, spot.parent(), &key)?;
         Ok(Written { node, created: spot.file.is_none() })
     }
 
@@ -504,10 +513,20 @@ enum Doomed {
 
 impl Commit<'_, '_> {
     /// Facts of the object that a key shows as this commit leaves it.
-    pub fn object_facts(&mut self, folder: NodeId, key: &EntryKey) -> Res<Option<Box<ObjectFacts>>> {
-        let entry = self.entry(folder, key)?;
-        let versioned = self.bucket_flags(folder)?.is_some_and(|flags| flags.versioning != Versioning::Off);
-        Ok(entry.as_ref().and_then(Entry::file).map(|file| Box::new(object_facts(file, versioned))))
+    pub fn object_facts(
+        &mut self,
+        path: &Path,
+        folder: NodeId,
+        key: &EntryKey,
+    ) -> Res<Option<Box<ObjectFacts>>> {
+        let Some(entry) = self.entry(folder, key)? else { return Ok(None) };
+        let Some(file) = entry.file() else { return Ok(None) };
+        let bucket = self.bucket_row(folder)?;
+        let mut facts = object_facts(file, bucket.as_ref().is_some_and(|(_, row)| row.is_versioned()));
+        if let Some((id, _)) = bucket.filter(|(_, row)| row.ruled) {
+            facts.expiry = expiry(&*self.txn, self.keys, id, path, &entry, Some(self.now))?;
+        }
+        Ok(Some(Box::new(facts)))
     }
 }
 
@@ -517,6 +536,7 @@ pub fn object_facts(file: &File, versioned: bool) -> ObjectFacts {
         etag: file.object_etag(),
         version: file.version_id(),
         versioned,
+        expiry: None,
         object: file.object.as_deref().cloned().unwrap_or_default(),
     }
 }

@@ -303,7 +303,7 @@ impl Session {
         }
         let mut node = node(&key, &entry, None, Vec::new());
         if superseding_objects(commit) {
-            node.object = commit.object_facts(spot.parent(), &key)?;
+            node.object = commit.object_facts(path, spot.parent(), &key)?;
         }
         Ok(Written { node, created: spot.file.is_none() })
     }

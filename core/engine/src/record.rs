@@ -12,9 +12,11 @@ use allod_blobs::Placement;
 use crate::object::{Checksum, ChecksumKind, DefaultRetention, Object, Versioning};
 
 /// The shape that this code writes.
-const SHAPE: u8 = 2;
+const SHAPE: u8 = 3;
 /// The shape before objects: some records lack the optional facts at their end, which are all absent there.
 const SHAPE_BEFORE_OBJECTS: u8 = 1;
+/// The shape before [`Folder::ruled`], absent there in the same way.
+const SHAPE_BEFORE_RULED: u8 = 2;
 /// What absent facts look like: more zeros than any record has new fields.
 const ABSENT: [u8; 8] = [0; 8];
 
@@ -28,7 +30,7 @@ pub fn encode<T: Serialize>(record: &T) -> Vec<u8> {
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     match bytes.split_first() {
         Some((&SHAPE, rest)) => postcard::from_bytes(rest).map_err(unreadable),
-        Some((&SHAPE_BEFORE_OBJECTS, rest)) => {
+        Some((&(SHAPE_BEFORE_OBJECTS | SHAPE_BEFORE_RULED), rest)) => {
             postcard::from_bytes(&[rest, &ABSENT].concat()).map_err(unreadable)
         }
         Some((shape, _)) => Err(Error::new(
@@ -246,6 +248,9 @@ pub struct Folder {
     pub kept: u64,
     /// Files and kept versions at any depth that have a retention or a hold, over or not. Shape 2.
     pub held: u64,
+    /// A bucket whose rules remove objects by their age or at a date. Shape 3: what was set before is not known here
+    /// until the bucket's settings are written again.
+    pub ruled: bool,
 }
 
 /// The part of a bucket's settings that decides about writes.

@@ -8,7 +8,7 @@ use crate::node::Node;
 use crate::object::*;
 use crate::objects::object_facts;
 use crate::record::{Entry, File, Kept};
-use crate::resolve::node;
+use crate::resolve::{folder_row, node};
 use crate::roll::page;
 use crate::session::Session;
 use crate::walk::{Stand, Standing, Walk};
@@ -28,7 +28,7 @@ impl Session {
     fn scan_now(&self, bucket: &Name, request: &ScanRequest) -> Res<Scan<Node>> {
         let view = self.view()?;
         let root = self.bucket_entry(&view, bucket)?;
-        let versioned = self.is_versioned(&view, &root)?;
+        let versioned = folder_row(&view, self.keys(), root.node)?.is_versioned();
         let path = Path::root().join(bucket.clone());
         let mut walk = Walk::new(&view, self.keys(), self.scope(), root.node, path);
         page(&mut walk, request, |key, stand| match stand.what {
@@ -61,7 +61,7 @@ impl Session {
     ) -> Res<Scan<ObjectVersion>> {
         let view = self.view()?;
         let root = self.bucket_entry(&view, bucket)?;
-        let versioned = self.is_versioned(&view, &root)?;
+        let versioned = folder_row(&view, self.keys(), root.node)?.is_versioned();
         let path = Path::root().join(bucket.clone());
         let walk = Walk::new(&view, self.keys(), self.scope(), root.node, path);
         let mut walk = walk.with_versions(after_version);

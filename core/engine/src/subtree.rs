@@ -254,6 +254,7 @@ impl Walk {
             bucket: None,
             kept: 0,
             held: 0,
+            ruled: false,
         };
         commit.txn.put(&commit.keys.folder(copy), &encode(&row))?;
         match (parent, frame.key) {

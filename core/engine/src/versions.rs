@@ -82,14 +82,19 @@ impl Entry {
 
 impl Commit<'_, '_> {
     /// The flags of the bucket that `folder` is or lies in.
-    pub fn bucket_flags(&mut self, mut folder: NodeId) -> Res<Option<BucketFlags>> {
+    pub fn bucket_flags(&mut self, folder: NodeId) -> Res<Option<BucketFlags>> {
+        Ok(self.bucket_row(folder)?.and_then(|(_, row)| row.bucket).map(|flags| *flags))
+    }
+
+    /// The row of the bucket that `folder` is or lies in.
+    pub fn bucket_row(&mut self, mut folder: NodeId) -> Res<Option<(NodeId, Folder)>> {
         while folder != NodeId::ROOT {
             let row = self.folder(folder)?;
             if row.detached.is_some() {
                 return Ok(None);
             }
             if row.parent == NodeId::ROOT {
-                return Ok(row.bucket.as_deref().cloned());
+                return Ok(Some((folder, row.clone())));
             }
             folder = row.parent;
         }

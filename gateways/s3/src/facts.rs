@@ -10,6 +10,8 @@ use http::header::{
     HeaderName, HeaderValue,
 };
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use crate::answer::{http_time, iso_time, parse_iso_time, set};
 use crate::checksum;
 use crate::error::{Code, Failure};
@@ -37,6 +39,9 @@ const STORAGE_CLASSES: [&str; 8] = [
 ];
 /// The class of objects whose writer named none.
 pub(crate) const STANDARD_CLASS: &str = "STANDARD";
+
+/// What is encoded in the name of a rule.
+const RULE_NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// Headers that are kept and given back.
 const KEPT: [(HeaderKind, &str); 6] = [
@@ -306,6 +311,10 @@ pub(crate) fn identify(headers: &mut HeaderMap, facts: &ObjectFacts) {
         set(headers, "x-amz-version-id", version_id_text(facts.version));
     }
     headers.insert("x-amz-server-side-encryption", HeaderValue::from_static("AES256"));
+    if let Some((time, rule)) = &facts.expiry {
+        let (date, rule) = (http_time(*time), utf8_percent_encode(rule, RULE_NAME));
+        set(headers, "x-amz-expiration", format!("expiry-date=\"{date}\", rule-id=\"{rule}\""));
+    }
 }
 
 /// As [`identify`], of what was just written: the null version is not worth a word there, as it is in S3.
@@ -373,6 +382,35 @@ mod tests {
         assert_eq!(object.storage_class.as_deref(), Some("GLACIER"));
         let (_, object) = parse(&headers(&[("content-encoding", "AWS-chunked,")])).unwrap();
         assert_eq!(object, Object::default());
+    }
+
+    #[test]
+    fn when_it_will_be_removed() {
+        let facts = |expiry| ObjectFacts {
+            etag: "e".into(),
+            version: VersionId::Null,
+            versioned: false,
+            expiry,
+            object: Object::default(),
+        };
+        let shown = |expiry| {
+            let mut headers = HeaderMap::new();
+            identify_written(&mut headers, &facts(expiry));
+            headers.get("x-amz-expiration").map(text)
+        };
+        assert_eq!(shown(None), None);
+        let right = "expiry-date=\"Thu, 01 Jan 1970 00:00:00 GMT\", rule-id=\"a-1%20%C3%A9\"";
+        assert_eq!(shown(Some((Timestamp(0), "a-1 é".into()))).as_deref(), Some(right));
+    }
+
+    #[test]
+    fn header_bytes_come_back() {
+        for bytes in [&b"plain"[..], "ünï".as_bytes(), b"\xfc\xff\x80", b"a\tb", b"\"\\"] {
+            let read = text(&HeaderValue::from_bytes(bytes).unwrap());
+            assert_eq!(header_value(&read).unwrap().as_bytes(), bytes);
+        }
+        assert_eq!(text(&HeaderValue::from_static(" a b ")), "a b");
+        assert_eq!(header_value("a\nb"), None);
     }
 
     #[test]

@@ -78,6 +78,43 @@ async fn versions(session: &Session) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn it_is_told_when_an_object_goes() {
+    let date = Timestamp::from_secs(1_700_000_000 / DAY * DAY + 9 * DAY);
+    let rules = vec![
+        rule(|r| (r.id, r.prefix, r.days) = ("week".into(), Some("logs/".into()), Some(7))),
+        rule(|r| (r.id, r.tags, r.days) = ("tag".into(), vec![("keep".into(), "no".into())], Some(1))),
+        rule(|r| (r.id, r.date) = ("date".into(), Some(date))),
+        rule(|r| (r.id, r.enabled, r.days) = ("off".into(), false, Some(1))),
+        rule(|r| (r.id, r.noncurrent_days) = ("replaced".into(), Some(1))),
+    ];
+    let (bench, session) = bench(Versioning::Enabled, rules).await;
+    let midnight = |days: i64| Timestamp::from_secs(1_700_000_000 / DAY * DAY + (days + 1) * DAY);
+    let put = async |key: &str, object: Object| {
+        let (options, pre) = (PutOptions { object, ..PutOptions::default() }, Precondition::default());
+        let written = session.put_object(&at(key), options, pre, body(b"x"), |_, _| Ok(())).await.unwrap();
+        written.node.object.unwrap()
+    };
+    let stat = async |key: &str, version| {
+        let node = session.stat_object(&at(key), version, &Precondition::default()).await.unwrap();
+        node.object.unwrap().expiry
+    };
+    let first = put("logs/a", Object::default()).await;
+    assert_eq!(first.expiry, Some((midnight(7), "week".into())));
+    let tags = vec![("keep".to_owned(), "no".to_owned())];
+    assert_eq!(
+        put("logs/tagged", Object { tags, ..Object::default() }).await.expiry,
+        Some((midnight(1), "tag".into()))
+    );
+    assert_eq!(put("b", Object::default()).await.expiry, Some((date, "date".into())));
+    bench.clock.advance_secs(DAY);
+    assert_eq!(stat("logs/a", None).await, Some((midnight(7), "week".into())));
+    assert_eq!(put("logs/a", Object::default()).await.expiry, Some((midnight(8), "week".into())));
+    assert_eq!(stat("logs/a", Some(first.version)).await, None);
+    set(&session, Versioning::Enabled, vec![rule(|r| r.noncurrent_days = Some(1))]).await;
+    assert_eq!(stat("b", None).await, None);
+}
+
+#[tokio::test]
 async fn objects_go_by_prefix_tag_size_and_date() {
     let date = Timestamp::from_secs(1_700_000_000 + 4 * DAY);
     let (bench, session) = bench(
