@@ -36,7 +36,7 @@ pub(crate) async fn upload(call: &mut Call) -> Answer {
         return Err(mismatch(kind, claims.kind()));
     }
     content.keep(kind);
-    let shown = claims.kind();
+    let (claimed, named) = (claims.kind(), claims.names_checksum());
     let outcome = content.outcome();
     let judged = outcome.clone();
     let length = claims.length;
@@ -57,7 +57,12 @@ pub(crate) async fn upload(call: &mut Call) -> Answer {
     set(response.headers_mut(), "etag", format!("\"{}\"", hex(&part.md5)));
     set(response.headers_mut(), "x-amz-server-side-encryption", "AES256");
     if let Some(taken) = outcome.taken() {
-        set(response.headers_mut(), checksum::header(shown), checksum::encode(&taken.checksum));
+        // Without a word of the client, the part carries the checksum of its upload.
+        let (kind, value) = match &taken.kept {
+            Some((kind, value)) if !named => (*kind, value),
+            _ => (claimed, &taken.checksum),
+        };
+        set(response.headers_mut(), checksum::header(kind), checksum::encode(value));
     }
     Ok(response)
 }

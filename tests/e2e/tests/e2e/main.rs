@@ -10,6 +10,7 @@ mod refusals;
 mod revoke;
 mod s3;
 mod s3_refusals;
+mod s3_settings;
 mod s3_wire;
 
 /// Bytes that do not compress, made from a seed.

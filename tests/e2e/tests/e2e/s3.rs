@@ -432,7 +432,6 @@ fn settings_of_buckets() {
         assert!(text.contains(wanted), "{name}: {text}");
     }
     for name in [
-        "encryption",
         "policy",
         "website",
         "replication",
@@ -440,6 +439,7 @@ fn settings_of_buckets() {
         "lifecycle",
         "object-lock",
         "publicAccessBlock",
+        "encryption",
     ] {
         assert_eq!(scene.ask("GET", &format!("/bucket?{name}"), &[], b"").status, 404, "{name}");
     }
