@@ -112,7 +112,7 @@ def git_annex(aim):
 def annex_round_trip(aim, git, work):
     digests = corpus.snapshot(work / "files")
     git("annex", "initremote", "cloud", "type=S3", f"host={ANNEX_HOST}", "port=80", "protocol=http", "requeststyle=path", "signature=v4",
-        "datacenter=us-east-1", f"bucket={aim.bucket('annex')}", "encryption=none", "partsize=5MiB")
+        "datacenter=us-east-1", f"bucket={aim.bucket('annex')}", "encryption=none", "partsize=6MiB")
     git("annex", "copy", "--to", "cloud", ".")
     git("annex", "drop", ".")
     assert not (work / "big").exists(), "git-annex dropped nothing"
