@@ -247,10 +247,16 @@ impl Operator {
     /// and objects are taken apart in the background.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// `NotFound`; `Denied` with `Held` while a retention or a legal hold keeps something in it.
     pub async fn remove_account(&self, name: &str) -> Result<()> {
         let handle = self.handle(name)?;
         let (id, record) = (handle.id(), handle.record());
+        crate::versions::check_nothing_held(
+            &self.0.view()?,
+            handle.keys(),
+            NodeId::ROOT,
+            self.0.0.env.now(),
+        )?;
         let credentials: Vec<_> =
             self.credential_records()?.into_iter().filter(|c| c.account == id).collect();
         for credential in &credentials {

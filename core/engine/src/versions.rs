@@ -112,7 +112,8 @@ impl Commit<'_, '_> {
     ) -> Res<()> {
         if key.is_folder() {
             let leaves = before.filter(|old| new.as_ref().map(|new| new.node) != Some(old.node));
-            return leaves.map_or(Ok(()), |old| self.check_nothing_held(old.node));
+            return leaves
+                .map_or(Ok(()), |old| check_nothing_held(&*self.txn, self.keys, old.node, self.now));
         }
         let content = |entry: &Entry| entry.file().map(|file| (entry.node, file.content, file.written()));
         let revised = before.and_then(content) != new.as_ref().and_then(content);
@@ -303,39 +304,6 @@ impl Commit<'_, '_> {
         entry.seq = self.seq;
         self.set(folder, key, Some(entry))
     }
-
-    /// Refuses when something below a folder must stay.
-    fn check_nothing_held(&self, folder: NodeId) -> Res<()> {
-        let mut rows = 0;
-        let mut waiting = vec![folder];
-        while let Some(folder) = waiting.pop() {
-            if folder_row(&*self.txn, self.keys, folder)?.held == 0 {
-                continue;
-            }
-            let mut look = |entry: &Entry| -> Res<()> {
-                rows += 1;
-                let active = entry.file().is_some_and(|file| file.is_held(self.now));
-                if active || rows > HOLD_ROWS_MAX { Err(held().into()) } else { Ok(()) }
-            };
-            let prefix = self.keys.entries(folder);
-            self.txn.each(&KeyRange::prefix(&prefix), prefix.len(), |_, value| {
-                let entry: Entry = decode(value)?;
-                look(&entry)?;
-                if entry.is_folder() {
-                    waiting.push(entry.node);
-                }
-                Ok(ControlFlow::Continue(()))
-            })?;
-            let prefix = self.keys.kept_in(folder);
-            self.txn.each(&KeyRange::prefix(&prefix), prefix.len(), |_, value| {
-                if let Kept::Version(entry) = decode(value)? {
-                    look(&entry)?;
-                }
-                Ok(ControlFlow::Continue(()))
-            })?;
-        }
-        Ok(())
-    }
 }
 
 impl File {
@@ -359,6 +327,39 @@ impl DefaultRetention {
         };
         Retention { mode: self.mode, until: now.plus_secs(days * DAY_SECS) }
     }
+}
+
+/// Refuses when something below a folder must stay.
+pub fn check_nothing_held(rows: &impl Lookup, keys: Keys, folder: NodeId, now: Timestamp) -> Res<()> {
+    let mut looked = 0;
+    let mut waiting = vec![folder];
+    while let Some(folder) = waiting.pop() {
+        if folder_row(rows, keys, folder)?.held == 0 {
+            continue;
+        }
+        let mut look = |entry: &Entry| -> Res<()> {
+            looked += 1;
+            let active = entry.file().is_some_and(|file| file.is_held(now));
+            if active || looked > HOLD_ROWS_MAX { Err(held().into()) } else { Ok(()) }
+        };
+        let prefix = keys.entries(folder);
+        rows.each(&KeyRange::prefix(&prefix), prefix.len(), |_, value| {
+            let entry: Entry = decode(value)?;
+            look(&entry)?;
+            if entry.is_folder() {
+                waiting.push(entry.node);
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        let prefix = keys.kept_in(folder);
+        rows.each(&KeyRange::prefix(&prefix), prefix.len(), |_, value| {
+            if let Kept::Version(entry) = decode(value)? {
+                look(&entry)?;
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+    }
+    Ok(())
 }
 
 /// The newest kept row of a key that `wanted` takes.

@@ -226,6 +226,8 @@ async fn a_hold_binds_every_window() {
     assert_eq!(refused.detail, Detail::Held);
     bench.assert_clean().await;
 
+    denied(bench.core.operator().remove_account("alice").await);
+
     bench.clock.advance_secs(3601);
     delete(&session, "vault/a/k", Some(version), false).await.unwrap();
     remove(&session, "/vault").await.unwrap();
