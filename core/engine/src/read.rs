@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use allod_meta::{KeyRange, Lookup, View};
 use allod_model::{EntryKey, Error, ErrorKind, Etag, NodeId, Path, Precondition, Result, Rights, Seq};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
 
 use crate::access::Sight;
@@ -53,6 +53,36 @@ impl OpenFile {
         Box::pin(until_revoked(self.session.clone(), Box::pin(pieces)))
     }
 
+    /// As [`OpenFile::read`] of a range that is not empty, with its first piece read already: what goes wrong before it
+    /// is an error of this call.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Unavailable`, `Unauthenticated`.
+    pub async fn begin(&self, range: ByteRange) -> Result<ByteStream> {
+        let mut pieces = self.read(Some(range));
+        let first = pieces.next().await.ok_or_else(ends_early)??;
+        Ok(Box::pin(stream::once(async { Ok(first) }).chain(pieces)))
+    }
+
+    /// The bytes of a range whole, in memory: for ranges that are short.
+    ///
+    /// # Errors
+    /// As [`OpenFile::begin`].
+    pub async fn gather(&self, range: ByteRange) -> Result<Bytes> {
+        let length = range.end.saturating_sub(range.start) as usize;
+        let mut pieces = self.read(Some(range));
+        let first = pieces.next().await.transpose()?.unwrap_or_default();
+        if first.len() == length {
+            return Ok(first);
+        }
+        let mut whole = BytesMut::with_capacity(length);
+        whole.extend_from_slice(&first);
+        while let Some(piece) = pieces.next().await.transpose()? {
+            whole.extend_from_slice(&piece);
+        }
+        if whole.len() == length { Ok(whole.freeze()) } else { Err(ends_early()) }
+    }
+
     /// The whole content when it is small enough to lie in its row; spares a stream.
     ///
     /// # Errors
@@ -60,6 +90,10 @@ impl OpenFile {
     pub fn small(&self) -> Option<Result<Bytes>> {
         self.reader.inline().map(|plain| plain.map_err(Error::from))
     }
+}
+
+fn ends_early() -> Error {
+    Error::new(ErrorKind::Corrupt, "the content ends before its size")
 }
 
 /// Ends a stream with an error as soon as the session's credential is over.

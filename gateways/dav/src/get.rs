@@ -2,10 +2,10 @@
 
 use std::io;
 
-use allod_core::{ByteRange, ByteStream, Node, OpenFile, Want};
+use allod_core::{ByteRange, Node, OpenFile, Want};
 use allod_kit::{ResponseBody, empty_body, full_body, stream_body};
 use allod_model::{Error, ErrorKind, EtagMatch, Precondition};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue,
@@ -138,32 +138,11 @@ fn is_inert(media_type: &str) -> bool {
 /// connection is cut.
 async fn content(call: &Call, file: &OpenFile, range: ByteRange) -> Result<ResponseBody, Failure> {
     let failing = call.failing(Doing::Read);
-    let mut pieces = file.read(Some(range));
     if range.end - range.start <= SMALL_BYTES_MAX {
-        return Ok(full_body(gather(pieces, (range.end - range.start) as usize).await.map_err(failing)?));
+        return Ok(full_body(file.gather(range).await.map_err(failing)?));
     }
-    let first = match pieces.next().await {
-        Some(first) => first.map_err(failing)?,
-        None => return Err(failing(Error::new(ErrorKind::Corrupt, "the content ends before its size"))),
-    };
-    Ok(stream_body(stream::once(async { Ok(first) }).chain(pieces.map_err(io::Error::other))))
-}
-
-/// A short content whole.
-async fn gather(mut pieces: ByteStream, length: usize) -> Result<Bytes, Error> {
-    let first = pieces.try_next().await?.unwrap_or_default();
-    if first.len() == length {
-        return Ok(first);
-    }
-    let mut whole = BytesMut::with_capacity(length);
-    whole.extend_from_slice(&first);
-    while let Some(piece) = pieces.try_next().await? {
-        whole.extend_from_slice(&piece);
-    }
-    if whole.len() != length {
-        return Err(Error::new(ErrorKind::Corrupt, "the content ends before its size"));
-    }
-    Ok(whole.freeze())
+    let pieces = file.begin(range).await.map_err(failing)?;
+    Ok(stream_body(pieces.map_err(io::Error::other)))
 }
 
 fn content_range(range: ByteRange, size: u64) -> Result<HeaderValue, Failure> {

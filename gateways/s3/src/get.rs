@@ -2,11 +2,11 @@
 
 use std::io;
 
-use allod_core::{ByteRange, ByteStream, Node, Object, ObjectFacts, OpenFile, VersionId};
+use allod_core::{ByteRange, Node, Object, ObjectFacts, OpenFile, VersionId};
 use allod_kit::{ResponseBody, full_body, stream_body};
 use allod_model::{Detail, Error, ErrorKind, Path, Precondition};
-use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt, TryStreamExt, stream};
+use bytes::Bytes;
+use futures_util::TryStreamExt;
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue, RANGE};
 use http::{Method, StatusCode};
 
@@ -229,32 +229,9 @@ async fn content(file: &OpenFile, range: ByteRange) -> Result<ResponseBody, Fail
     if let Some(small) = file.small().filter(|_| length == file.node.size) {
         return Ok(full_body(small.map_err(object_failure)?));
     }
-    let mut pieces = file.read(Some(range));
     if length <= SMALL_BYTES_MAX {
-        return Ok(full_body(gather(pieces, length as usize).await.map_err(object_failure)?));
+        return Ok(full_body(file.gather(range).await.map_err(object_failure)?));
     }
-    let first = match pieces.next().await {
-        Some(first) => first.map_err(object_failure)?,
-        None => {
-            return Err(object_failure(Error::new(ErrorKind::Corrupt, "the content ends before its size")));
-        }
-    };
-    Ok(stream_body(stream::once(async { Ok(first) }).chain(pieces.map_err(io::Error::other))))
-}
-
-/// A short content whole.
-async fn gather(mut pieces: ByteStream, length: usize) -> Result<Bytes, Error> {
-    let first = pieces.try_next().await?.unwrap_or_default();
-    if first.len() == length {
-        return Ok(first);
-    }
-    let mut whole = BytesMut::with_capacity(length);
-    whole.extend_from_slice(&first);
-    while let Some(piece) = pieces.try_next().await? {
-        whole.extend_from_slice(&piece);
-    }
-    if whole.len() != length {
-        return Err(Error::new(ErrorKind::Corrupt, "the content ends before its size"));
-    }
-    Ok(whole.freeze())
+    let pieces = file.begin(range).await.map_err(object_failure)?;
+    Ok(stream_body(pieces.map_err(io::Error::other)))
 }
