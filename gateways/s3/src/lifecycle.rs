@@ -2,7 +2,9 @@
 
 use allod_core::{BucketSettings, LifecycleRule};
 use http::StatusCode;
-use s3s::dto::{BucketLifecycleConfiguration, LifecycleRule as Given, LifecycleRuleFilter, Tag};
+use s3s::dto::{
+    BucketLifecycleConfiguration, LifecycleExpiration, LifecycleRule as Given, LifecycleRuleFilter, Tag,
+};
 
 use crate::answer::{document, empty, iso_time};
 use crate::error::{Answer, Code, Failure};
@@ -100,23 +102,7 @@ fn parse_rule(given: Given, at: usize) -> Result<LifecycleRule, Failure> {
         (None, None) => return Err(Failure::malformed_xml()),
     }
     if let Some(expiration) = given.expiration {
-        rule.days = expiration.days.map(positive).transpose()?;
-        rule.date = match &expiration.date {
-            None => None,
-            Some(date) => {
-                let date = time_of(date).ok_or_else(Failure::malformed_xml)?;
-                if date.0.rem_euclid(DAY_MS) != 0 {
-                    return Err(Failure::argument("'Date' must be at midnight GMT"));
-                }
-                Some(date)
-            }
-        };
-        rule.lone_markers = expiration.expired_object_delete_marker.unwrap_or(false);
-        let said =
-            [rule.days.is_some(), rule.date.is_some(), expiration.expired_object_delete_marker.is_some()];
-        if said.into_iter().filter(|said| *said).count() != 1 {
-            return Err(Failure::malformed_xml());
-        }
+        parse_expiration(&expiration, &mut rule)?;
     }
     if let Some(noncurrent) = given.noncurrent_version_expiration {
         rule.noncurrent_days = noncurrent.noncurrent_days.map(positive).transpose()?;
@@ -138,6 +124,26 @@ fn parse_rule(given: Given, at: usize) -> Result<LifecycleRule, Failure> {
         || rule.noncurrent_days.is_some()
         || rule.abort_days.is_some();
     if acts { Ok(rule) } else { Err(Failure::request("At least one action needs to be specified in a rule")) }
+}
+
+fn parse_expiration(expiration: &LifecycleExpiration, rule: &mut LifecycleRule) -> Result<(), Failure> {
+    rule.days = expiration.days.map(positive).transpose()?;
+    rule.date = match &expiration.date {
+        None => None,
+        Some(date) => {
+            let date = time_of(date).ok_or_else(Failure::malformed_xml)?;
+            if date.0.rem_euclid(DAY_MS) != 0 {
+                return Err(Failure::argument("'Date' must be at midnight GMT"));
+            }
+            Some(date)
+        }
+    };
+    rule.lone_markers = expiration.expired_object_delete_marker.unwrap_or(false);
+    let said = [rule.days.is_some(), rule.date.is_some(), expiration.expired_object_delete_marker.is_some()];
+    if said.into_iter().filter(|said| *said).count() != 1 {
+        return Err(Failure::malformed_xml());
+    }
+    Ok(())
 }
 
 fn parse_filter(filter: LifecycleRuleFilter, rule: &mut LifecycleRule) -> Result<(), Failure> {

@@ -30,28 +30,36 @@ pub(crate) const LOCATION: &str = "location";
 /// Reads a setting.
 pub(crate) async fn get(call: &mut Call, setting: Setting) -> Answer {
     let bucket = call.session.bucket(&call.bucket()?).await.map_err(bucket_failure)?;
-    let is_public = bucket.name.as_str() == PUBLIC_BUCKET;
+    if setting == Setting::Acl {
+        return Ok(document(acl(call, false)));
+    }
+    let mut xml = begin(&bucket, setting)?;
+    fill(&mut xml, &bucket, setting, &call.shared.region);
+    Ok(document(xml))
+}
+
+/// The document of a setting, still empty, or the code that says that there is none.
+fn begin(bucket: &Bucket, setting: Setting) -> Result<Xml, Failure> {
     let none = |code, message: &'static str| Err(Failure::new(code, message));
-    let mut xml = match setting {
-        Setting::Acl => return Ok(document(acl(call, false))),
+    Ok(match setting {
         Setting::Accelerate => Xml::new("AccelerateConfiguration"),
         Setting::Logging => Xml::new("BucketLoggingStatus"),
         Setting::Notification => Xml::new("NotificationConfiguration"),
         Setting::Location => Xml::new("LocationConstraint"),
-        Setting::Encryption if kept(&bucket, ENCRYPTION).is_none() => {
+        Setting::Encryption if kept(bucket, ENCRYPTION).is_none() => {
             let message =
                 "The server side encryption configuration was not found: content is encrypted all the same";
             return none(Code::NO_ENCRYPTION, message);
         }
         Setting::Encryption => Xml::new("ServerSideEncryptionConfiguration"),
-        Setting::OwnershipControls if kept(&bucket, OWNERSHIP) == Some(REMOVED) => {
+        Setting::OwnershipControls if kept(bucket, OWNERSHIP) == Some(REMOVED) => {
             return none(Code::NO_OWNERSHIP, "The bucket ownership controls were not found");
         }
         Setting::OwnershipControls => Xml::new("OwnershipControls"),
         Setting::PolicyStatus => Xml::new("PolicyStatus"),
         Setting::RequestPayment => Xml::new("RequestPaymentConfiguration"),
         Setting::Versioning => Xml::new("VersioningConfiguration"),
-        Setting::PublicAccessBlock if kept(&bucket, PUBLIC_BLOCK).is_none() => {
+        Setting::PublicAccessBlock if kept(bucket, PUBLIC_BLOCK).is_none() => {
             return none(Code::NO_PUBLIC_BLOCK, "The public access block configuration was not found");
         }
         Setting::PublicAccessBlock => Xml::new("PublicAccessBlockConfiguration"),
@@ -63,19 +71,23 @@ pub(crate) async fn get(call: &mut Call, setting: Setting) -> Answer {
             return none(Code::NO_WEBSITE, "The specified bucket does not have a website configuration");
         }
         // Answered elsewhere.
-        Setting::Cors | Setting::Lifecycle | Setting::ObjectLock | Setting::Tagging => {
+        Setting::Acl | Setting::Cors | Setting::Lifecycle | Setting::ObjectLock | Setting::Tagging => {
             return Err(Failure::not_implemented("This setting is not implemented"));
         }
-    };
+    })
+}
+
+/// Writes what the setting says.
+fn fill(xml: &mut Xml, bucket: &Bucket, setting: Setting, region: &str) {
     match setting {
         Setting::Location => {
-            let region = kept(&bucket, LOCATION).unwrap_or(&call.shared.region);
-            if region != UNNAMED_REGION || kept(&bucket, LOCATION).is_some() {
-                xml.raw_text(region);
+            let named = kept(bucket, LOCATION);
+            if region != UNNAMED_REGION || named.is_some() {
+                xml.raw_text(named.unwrap_or(region));
             }
         }
         Setting::PublicAccessBlock => {
-            let said = kept(&bucket, PUBLIC_BLOCK).unwrap_or_default();
+            let said = kept(bucket, PUBLIC_BLOCK).unwrap_or_default();
             for (name, mark) in BLOCKS {
                 xml.plain(name, said.contains(mark));
             }
@@ -91,7 +103,7 @@ pub(crate) async fn get(call: &mut Call, setting: Setting) -> Answer {
             xml.open("Rule").plain("ObjectOwnership", "BucketOwnerEnforced");
         }
         Setting::PolicyStatus => {
-            xml.plain("IsPublic", is_public);
+            xml.plain("IsPublic", bucket.name.as_str() == PUBLIC_BUCKET);
         }
         Setting::RequestPayment => {
             xml.plain("Payer", "BucketOwner");
@@ -107,7 +119,6 @@ pub(crate) async fn get(call: &mut Call, setting: Setting) -> Answer {
         },
         _ => {}
     }
-    Ok(document(xml))
 }
 
 /// Writes a setting: versions, or one that says what is so anyway.
