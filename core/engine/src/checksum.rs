@@ -7,12 +7,25 @@ use crate::object::{Checksum, ChecksumKind};
 
 /// A checksum being taken.
 pub enum Hasher {
+    /// One of the CRCs.
     Crc(ChecksumKind, crc_fast::Digest),
+    /// SHA-1.
     Sha1(sha1::Sha1),
+    /// SHA-256.
     Sha256(sha2::Sha256),
 }
 
 impl Hasher {
+    /// Which is taken.
+    pub fn kind(&self) -> ChecksumKind {
+        match self {
+            Hasher::Crc(kind, _) => *kind,
+            Hasher::Sha1(_) => ChecksumKind::Sha1,
+            Hasher::Sha256(_) => ChecksumKind::Sha256,
+        }
+    }
+
+    /// Begins one.
     pub fn new(kind: ChecksumKind) -> Hasher {
         match (kind, algorithm(kind)) {
             (kind, Some(algorithm)) => Hasher::Crc(kind, crc_fast::Digest::new(algorithm)),
@@ -21,6 +34,7 @@ impl Hasher {
         }
     }
 
+    /// Takes in some bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         match self {
             Hasher::Crc(_, crc) => crc.update(bytes),

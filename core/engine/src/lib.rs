@@ -83,6 +83,7 @@ pub use account::ACCOUNT_NAME_BYTES_MAX;
 pub use allod_model as model;
 pub use bucket::{BUCKET_SETTINGS_BYTES_MAX, BUCKETS_MAX, is_bucket_name};
 pub use check::{CheckReport, Progress};
+pub use checksum::Hasher as ChecksumHasher;
 pub use collector::Collected;
 pub use credential::{GRANTS_MAX, LABEL_BYTES_MAX, NewCredential, Proof, SigningKey};
 pub use env::{Env, SimulatedClock};

@@ -3,10 +3,7 @@
 use allod_core::{Checksum, ChecksumKind};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use crc_fast::CrcAlgorithm;
 use http::HeaderMap;
-use sha1::Sha1;
-use sha2::{Digest, Sha256};
 
 use crate::error::{Code, Failure};
 use crate::xml::Xml;
@@ -154,55 +151,6 @@ pub(crate) fn write_into(xml: &mut Xml, checksum: Option<&Checksum>, parts: u32)
     }
 }
 
-/// A checksum being taken.
-pub(crate) enum Summer {
-    Crc(ChecksumKind, crc_fast::Digest),
-    Sha1(Sha1),
-    Sha256(Sha256),
-}
-
-impl Summer {
-    /// Begins.
-    pub(crate) fn new(kind: ChecksumKind) -> Summer {
-        let crc = |algorithm| Summer::Crc(kind, crc_fast::Digest::new(algorithm));
-        match kind {
-            ChecksumKind::Crc32 => crc(CrcAlgorithm::Crc32IsoHdlc),
-            ChecksumKind::Crc32c => crc(CrcAlgorithm::Crc32Iscsi),
-            ChecksumKind::Crc64Nvme => crc(CrcAlgorithm::Crc64Nvme),
-            ChecksumKind::Sha1 => Summer::Sha1(Sha1::new()),
-            ChecksumKind::Sha256 => Summer::Sha256(Sha256::new()),
-        }
-    }
-
-    /// Which.
-    pub(crate) fn kind(&self) -> ChecksumKind {
-        match self {
-            Summer::Crc(kind, _) => *kind,
-            Summer::Sha1(_) => ChecksumKind::Sha1,
-            Summer::Sha256(_) => ChecksumKind::Sha256,
-        }
-    }
-
-    /// Takes in some bytes.
-    pub(crate) fn update(&mut self, bytes: &[u8]) {
-        match self {
-            Summer::Crc(_, digest) => digest.update(bytes),
-            Summer::Sha1(hash) => hash.update(bytes),
-            Summer::Sha256(hash) => hash.update(bytes),
-        }
-    }
-
-    /// The value, most significant byte first.
-    pub(crate) fn finish(self) -> Vec<u8> {
-        match self {
-            Summer::Crc(ChecksumKind::Crc64Nvme, digest) => digest.finalize().to_be_bytes().to_vec(),
-            Summer::Crc(_, digest) => (digest.finalize() as u32).to_be_bytes().to_vec(),
-            Summer::Sha1(hash) => hash.finalize().to_vec(),
-            Summer::Sha256(hash) => hash.finalize().to_vec(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,10 +166,10 @@ mod tests {
             (ChecksumKind::Sha256, "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225"),
         ];
         for (kind, wanted) in table {
-            let mut summer = Summer::new(kind);
+            let mut summer = allod_core::ChecksumHasher::new(kind);
             summer.update(b"1234");
             summer.update(b"56789");
-            let value = summer.finish();
+            let value = summer.finish().value;
             let digits: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(digits, wanted, "{kind:?}");
             assert_eq!(decode(kind, &encode(&value)).unwrap(), value);

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use allod_core::ChecksumKind;
+use allod_core::{ChecksumHasher, ChecksumKind};
 use allod_kit::RequestBody;
 use allod_model::{Error, ErrorKind, Result};
 use bytes::{Bytes, BytesMut};
@@ -12,7 +12,6 @@ use http_body_util::BodyDataStream;
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
-use crate::checksum::Summer;
 use crate::chunked::{ChunkSigner, Dechunker};
 use crate::claims::{Claims, Payload, Taken};
 use crate::error::{Code, Doing, Failure};
@@ -65,9 +64,9 @@ pub(crate) struct Content {
     length: Option<u64>,
     received: u64,
     sha256: Option<Sha256>,
-    summer: Option<Summer>,
+    summer: Option<ChecksumHasher>,
     /// A second checksum, to be kept instead of the one that is compared.
-    kept: Option<Summer>,
+    kept: Option<ChecksumHasher>,
     outcome: Outcome,
     ended: bool,
 }
@@ -112,7 +111,7 @@ impl Content {
             length: claims.length,
             received: 0,
             sha256: matches!(claims.payload, Payload::Sha256(_)).then(Sha256::new),
-            summer: Some(Summer::new(claims.kind())),
+            summer: Some(ChecksumHasher::new(claims.kind())),
             kept: None,
             outcome: Outcome::default(),
             ended: false,
@@ -122,7 +121,7 @@ impl Content {
     /// Takes a checksum of this kind too.
     pub(crate) fn keep(&mut self, kind: ChecksumKind) {
         let same = self.summer.as_ref().is_some_and(|summer| summer.kind() == kind);
-        self.kept = (!same).then(|| Summer::new(kind));
+        self.kept = (!same).then(|| ChecksumHasher::new(kind));
     }
 
     /// Where its outcome will be.
@@ -177,8 +176,8 @@ impl Content {
         let taken = Taken {
             sha256: self.sha256.take().map(|hash| hash.finalize().into()),
             kind: summer.kind(),
-            checksum: summer.finish(),
-            kept: self.kept.take().map(|summer| (summer.kind(), summer.finish())),
+            checksum: summer.finish().value,
+            kept: self.kept.take().map(|summer| (summer.kind(), summer.finish().value)),
             trailers,
         };
         self.outcome.set(taken);

@@ -13,7 +13,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::answer::{document, empty, set};
-use crate::checksum::Summer;
 use crate::chunked::{ChunkSigner, parse_amz_time, same_text};
 use crate::claims::{Claims, Payload, Taken};
 use crate::content::Outcome;
@@ -165,7 +164,7 @@ fn file(
     outcome: Outcome,
 ) -> impl Stream<Item = allod_model::Result<bytes::Bytes>> + Send + Unpin {
     let max = lengths.map_or(u64::MAX, |lengths| lengths.max).min(allod_core::PART_BYTES_MAX);
-    let mut summer = Some(Summer::new(claims.kind()));
+    let mut summer = Some(allod_core::ChecksumHasher::new(claims.kind()));
     let mut received = 0_u64;
     futures_util::stream::poll_fn(move |context| {
         let Some(taking) = &mut summer else { return Poll::Ready(None) };
@@ -181,7 +180,7 @@ fn file(
             Some(Err(failure)) => failure,
             None => {
                 if let Some(summer) = summer.take() {
-                    let (kind, checksum) = (summer.kind(), summer.finish());
+                    let (kind, checksum) = (summer.kind(), summer.finish().value);
                     outcome.set(Taken { sha256: None, kind, checksum, kept: None, trailers: Vec::new() });
                 }
                 return Poll::Ready(None);
