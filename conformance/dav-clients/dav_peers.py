@@ -1,6 +1,6 @@
 """Calendar and contact servers that the suites try themselves on and measure against, and allod in the same shape.
 
-Each has `base` (its address), `user`, `password`, the paths `principal`, `calendars` and `contacts` (home sets, with a slash
+Each has `base` (its address), `user`, `password`, `logins` of others too, the paths `principal`, `calendars` and `contacts` (home sets, with a slash
 at the end), `start`, `stop`, `kill`, `pids`, `version`, and `durable`: what its reply to a PUT promises.
 """
 import os
@@ -15,7 +15,8 @@ from harness.peers import family, free_port, wait_for_port
 
 RADICALE = "radicale==3.9.0"
 XANDIKOS = "xandikos==0.4.10"
-USER, PASSWORD, EMAIL = "alice", "correct-horse", "alice@example.com"
+USER, PASSWORD = "alice", "correct-horse"
+OTHERS = ("bob", "carol")  # for what takes more than one: scheduling, principals
 
 # The file of Radicale's own tutorial, with room for a hundred clients (its default is 8 connections). The password is kept
 # in plain text so that no hash stands between a request and the work.
@@ -51,14 +52,16 @@ class AllodDav(Allod):
     def __init__(self, binary, folder):
         Path(folder).mkdir(parents=True, exist_ok=True)
         super().__init__(binary, Path(folder) / "data")
-        self.user, self.password = USER, None
+        self.user, self.password, self.logins = USER, None, {}
         self.principal, self.calendars, self.contacts = f"/principals/{USER}/", f"/dav/{USER}/Calendars/", f"/dav/{USER}/Contacts/"
 
     def start(self, **options):
         if self.password is None:
-            self.add_account(USER, "--email", EMAIL)
-            login = self.add_app(USER, "conformance", "all")
-            self.user, self.password = login["username"], login["password"]
+            for name in (USER, *OTHERS):
+                self.add_account(name, "--email", f"{name}@example.com")
+                login = self.add_app(name, "conformance", "all")
+                self.logins[name] = (login["username"], login["password"])
+            self.user, self.password = self.logins[USER]
         super().start(**options)
 
     def version(self):
@@ -75,7 +78,7 @@ class Peer:
         self.home.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
-        self.user, self.password = USER, PASSWORD
+        self.user, self.password, self.logins = USER, PASSWORD, {name: (name, PASSWORD) for name in (USER, *OTHERS)}
         self.process, self.ready_s = None, None
 
     def start(self):
@@ -113,7 +116,7 @@ class Radicale(Peer):
 
     def command(self):
         python = install.venv("radicale", RADICALE) / "bin/python"
-        (self.home / "users").write_text(f"{USER}:{PASSWORD}\n", encoding="ascii")
+        (self.home / "users").write_text("".join(f"{name}:{PASSWORD}\n" for name in self.logins), encoding="ascii")
         (self.home / "config").write_text(RADICALE_CONFIG.format(home=self.home, port=self.port), encoding="utf-8")
         return [python, "-m", "radicale", "--config", self.home / "config"]
 
