@@ -115,7 +115,7 @@ class Radicale(Peer):
     principal = calendars = contacts = f"/{USER}/"
 
     def command(self):
-        python = install.venv("radicale", RADICALE) / "bin/python"
+        python = install.venv("radicale", RADICALE, "gunicorn==23.0.0") / "bin/python"
         (self.home / "users").write_text("".join(f"{name}:{PASSWORD}\n" for name in self.logins), encoding="ascii")
         (self.home / "config").write_text(RADICALE_CONFIG.format(home=self.home, port=self.port), encoding="utf-8")
         return [python, "-m", "radicale", "--config", self.home / "config"]
@@ -133,10 +133,22 @@ class Xandikos(Peer):
                 "--listen-address", "127.0.0.1", "--port", self.port, "--state-dir", self.home / "state", "--no-detect-systemd"]
 
 
+class RadicaleGunicorn(Radicale):
+    """The same behind gunicorn, which its documentation names for several processes."""
+
+    name = "radicale+gunicorn"
+    package = RADICALE
+
+    def command(self):
+        super().command()
+        program = install.venv("radicale", RADICALE, "gunicorn==23.0.0") / "bin/gunicorn"
+        return [program, "--bind", f"127.0.0.1:{self.port}", "--env", f"RADICALE_CONFIG={self.home}/config", "--workers", "4", "--log-level", "error", "radicale"]
+
+
 PEERS = ("allod", "radicale", "xandikos")
 
 
 def server(name, folder, allod=None):
     if name == "allod":
         return AllodDav(allod, folder)
-    return {"radicale": Radicale, "xandikos": Xandikos}[name](folder)
+    return {"radicale": Radicale, "radicale+gunicorn": RadicaleGunicorn, "xandikos": Xandikos}[name](folder)
