@@ -25,6 +25,7 @@
 //! | `Z` | upload | [`crate::record::CompletedUpload`], for a day |
 //! | `J` | content, page | page of a joined content's list of [`crate::record::StoredPart`]s |
 //! | `H` | bucket's folder | [`crate::record::LifecycleRun`] |
+//! | `Q` | folder, class, begin, entry key | when a member of a calendar takes place: [`crate::times`] |
 //! | `P` | folder | a subtree out of the tree, to be taken apart |
 
 use allod_model::{AccountId, ContentId, EntryKey, NodeId, Seq};
@@ -60,6 +61,7 @@ pub enum Table {
     Completed = b'Z',
     Joined = b'J',
     Lifecycle = b'H',
+    Times = b'Q',
 }
 
 /// Builds keys of one account.
@@ -241,6 +243,10 @@ impl Keys {
     /// UIDs may be long; a hash keeps the key short.
     pub fn uid(self, folder: NodeId, uid: &str) -> Vec<u8> {
         with(self.numbered(Table::Uid, folder.0), &blake3::hash(uid.as_bytes()).as_bytes()[..24])
+    }
+
+    pub fn times(self, folder: NodeId) -> Vec<u8> {
+        self.numbered(Table::Times, folder.0)
     }
 
     pub fn purge(self, folder: NodeId) -> Vec<u8> {

@@ -55,6 +55,11 @@ impl Session {
         self.0.actor.credential.clone()
     }
 
+    /// The account's mail addresses.
+    pub fn addresses(&self) -> Vec<String> {
+        self.0.account.record().emails.clone()
+    }
+
     /// Resolves when the credential is revoked or expires, or the account is removed. Streams of
     /// [`crate::OpenFile`] and [`Session::put`] end by themselves then; a gateway closes idle connections on it.
     pub async fn revoked(&self) {
