@@ -11,6 +11,7 @@ use futures_util::{StreamExt, stream};
 
 use crate::*;
 
+mod find;
 mod history;
 mod kinds;
 mod lifecycle;
