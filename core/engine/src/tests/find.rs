@@ -234,6 +234,50 @@ async fn times_that_went_wrong_are_found_and_mended() {
     assert_eq!(found(&session, "/Calendars/Personal", query).await, ["a.ics"]);
 }
 
+#[tokio::test]
+async fn a_file_of_many_objects_becomes_one_file_each() {
+    let bench = Bench::new().await;
+    let session = bench.session(&["all"]).await;
+    let folder = path("/Calendars/Personal");
+    put(&session, "/Calendars/Personal/mine.ics", event("b", "DTSTART:20240101T000000Z").as_bytes())
+        .await
+        .unwrap();
+    let override_of_a = "DTSTART:20240102T000000Z\r\nRECURRENCE-ID:20240102T000000Z";
+    let whole = [
+        event("a", "DTSTART:20240101T000000Z\r\nRRULE:FREQ=DAILY"),
+        event("b", "DTSTART:20240201T000000Z"),
+        event("a", override_of_a),
+        event("c/d", "DTSTART:20240301T000000Z"),
+    ]
+    .concat();
+    let written = session.import(&folder, Bytes::from(whole.clone())).await.unwrap();
+    assert_eq!(written.iter().map(|one| one.created).collect::<Vec<_>>(), [true, false, true]);
+    let in_folder = names(&session, "/Calendars/Personal").await;
+    assert_eq!(in_folder.len(), 3);
+    assert!(in_folder.contains(&"a.ics".to_owned()) && in_folder.contains(&"mine.ics".to_owned()));
+    let a = get(&session, "/Calendars/Personal/a.ics").await.unwrap();
+    assert!(String::from_utf8(a).unwrap().contains(override_of_a), "one object with its override");
+    let b = get(&session, "/Calendars/Personal/mine.ics").await.unwrap();
+    assert!(String::from_utf8(b).unwrap().contains("20240201"), "written over the one with its UID");
+    session.import(&folder, Bytes::from(whole)).await.unwrap();
+    assert_eq!(names(&session, "/Calendars/Personal").await.len(), 3, "done again it changes nothing");
+
+    let bad = [event("x", "DTSTART:20240101T000000Z"), event("y", "DTSTART:nonsense")].concat();
+    assert_eq!(session.import(&folder, Bytes::from(bad)).await.unwrap_err().kind, ErrorKind::InvalidContent);
+    let card = "BEGIN:VCARD\r\nVERSION:2.1\r\nN:Lovelace;Ada\r\nEND:VCARD\r\n";
+    assert!(session.import(&folder, Bytes::from(card)).await.is_err());
+    assert!(session.import(&folder, Bytes::from("hello")).await.is_err());
+    assert_eq!(names(&session, "/Calendars/Personal").await.len(), 3, "all or nothing");
+    session.import(&path("/Contacts/Personal"), Bytes::from(card)).await.unwrap();
+    let cards = names(&session, "/Contacts/Personal").await;
+    let stored = get(&session, &format!("/Contacts/Personal/{}", cards[0])).await.unwrap();
+    assert!(String::from_utf8(stored).unwrap().contains("VERSION:3.0"));
+    let reader = bench.session(&["/Calendars:r"]).await;
+    let refused = reader.import(&folder, Bytes::from(event("z", "DTSTART:20240101T000000Z"))).await;
+    assert_eq!(refused.unwrap_err().kind, ErrorKind::Denied);
+    bench.assert_clean().await;
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     /// The index never hides what reading everything would find.
