@@ -73,6 +73,7 @@ mod rules;
 mod scan;
 mod secret;
 mod session;
+mod sharing;
 mod subtree;
 mod throttle;
 mod times;
@@ -107,6 +108,7 @@ pub use put::FILE_BYTES_MAX;
 pub use read::{OpenFile, PAGE_NODES_MAX};
 pub use record::{AuditEvent, LastUse};
 pub use session::Session;
+pub use sharing::{MOUNTS_MAX, Mount, SHARES_MAX, Share};
 pub use watch::{Event, Watch};
 pub use write::PROPERTIES_BYTES_MAX;
 
