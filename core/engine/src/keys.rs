@@ -362,6 +362,16 @@ pub mod global {
         with(lent(owner, folder), &borrower.0.to_be_bytes())
     }
 
+    /// What a link opens, by the keyed hash of its token.
+    pub fn link(hash: &[u8; 32]) -> Vec<u8> {
+        with(b"gp".to_vec(), hash)
+    }
+
+    /// The sealed token of a folder's link.
+    pub fn link_of(owner: AccountId, folder: NodeId) -> Vec<u8> {
+        with(with(b"gq".to_vec(), &owner.0.to_be_bytes()), &folder.0.to_be_bytes())
+    }
+
     /// Accounts removed whose rows are still being taken apart.
     pub fn removed() -> Vec<u8> {
         b"gr".to_vec()

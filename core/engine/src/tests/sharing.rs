@@ -165,3 +165,44 @@ async fn what_cannot_be_lent_is_refused() {
     mkdir(&bob, "/Calendars/Personal (alice)").await.unwrap();
     assert!(mount(&bob).await.is_none() && bob.through(&lent.at).await.unwrap().is_none());
 }
+
+#[tokio::test]
+async fn a_published_calendar_is_read_by_its_link_alone() {
+    let (bench, alice, bob) = two().await;
+    let calendar = path("/Calendars/Personal");
+    let private = String::from_utf8(event("p")).unwrap().replace("END:VEVENT", "CLASS:PRIVATE\r\nEND:VEVENT");
+    put(&alice, "/Calendars/Personal/p.ics", private.as_bytes()).await.unwrap();
+    assert!(alice.published(&calendar).await.unwrap().is_none());
+    let token = alice.publish(&calendar).await.unwrap();
+    assert_eq!(alice.publish(&calendar).await.unwrap(), token, "the same each time");
+    let read = |token: String| {
+        let core = bench.core.clone();
+        async move {
+            let mut published = core.open_link(&token, door("caldav")).await?;
+            let mut names = Vec::new();
+            while let Some(page) = published.objects.next().await? {
+                names.extend(page.into_iter().map(|found| found.node.name.to_string()));
+            }
+            Ok::<_, model::Error>(names)
+        }
+    };
+    assert_eq!(read(token.to_string()).await.unwrap(), ["a.ics"], "what is private stays so");
+    rename(&alice, "/Calendars/Personal", "/Calendars/Renamed").await.unwrap();
+    assert_eq!(read(token.to_string()).await.unwrap(), ["a.ics"]);
+    assert_eq!(read("x".repeat(40)).await.unwrap_err().kind, ErrorKind::NotFound);
+    let renamed = path("/Calendars/Renamed");
+    let reader = of(&bench, "alice", &["/Calendars:r"]).await.1;
+    assert_eq!(reader.publish(&renamed).await.unwrap_err().kind, ErrorKind::Denied);
+    assert_eq!(reader.published(&renamed).await.unwrap_err().kind, ErrorKind::Denied);
+    alice.share(&renamed, "bob", Rights::Write).await.unwrap();
+    let lent = mount(&bob).await.unwrap();
+    assert_eq!(lent.session.publish(&lent.path).await.unwrap_err().kind, ErrorKind::Denied);
+    assert_eq!(alice.publish(&path("/Contacts/Personal")).await.unwrap_err().kind, ErrorKind::WrongKind);
+
+    alice.unpublish(&renamed).await.unwrap();
+    assert_eq!(read(token.to_string()).await.unwrap_err().kind, ErrorKind::NotFound);
+    let other = alice.publish(&renamed).await.unwrap();
+    assert_ne!(other, token);
+    remove(&alice, "/Calendars/Renamed").await.unwrap();
+    assert_eq!(read(other.to_string()).await.unwrap_err().kind, ErrorKind::NotFound);
+}
