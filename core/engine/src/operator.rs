@@ -500,6 +500,7 @@ fn plant_tree(txn: &mut Txn<'_>, account: &AccountHandle) -> Res<()> {
         ruled: false,
         components: Components::ALL,
         transparent: false,
+        derived: false,
     };
     // What is above the root counts as out of the tree, so that nothing is carried beyond it.
     txn.put(&keys.folder(ABOVE_ROOT), &encode(&Folder { members: 1, ..row(ABOVE_ROOT, Some(Seq(0))) }))?;
