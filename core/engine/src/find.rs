@@ -7,7 +7,7 @@ use allod_formats::calendar::{Busy, CompFilter, Object, TimeRange, busy_periods,
 use allod_formats::card::{Card, Filter};
 use allod_formats::value::Utc;
 use allod_formats::zone::Zone;
-use allod_formats::{Budget, Document, Limits};
+use allod_formats::{Budget, Component, Document, Limits};
 use allod_meta::{KeyRange, View};
 use allod_model::{EntryKey, Error, ErrorKind, Kind, NodeId, Path, Result};
 use bytes::Bytes;
@@ -73,6 +73,8 @@ pub struct Finding {
     path: Path,
     folder: NodeId,
     question: Arc<Question>,
+    /// Leave out what is marked as private or confidential.
+    public_only: bool,
     steps: u64,
     rest: Rest,
 }
@@ -163,7 +165,15 @@ impl Session {
 
     fn finding(&self, path: Path, folder: NodeId, question: Question, rest: Rest) -> Finding {
         let question = Arc::new(question);
-        Finding { session: self.clone(), path, folder, question, steps: QUESTION_STEPS, rest }
+        Finding {
+            session: self.clone(),
+            path,
+            folder,
+            question,
+            public_only: false,
+            steps: QUESTION_STEPS,
+            rest,
+        }
     }
 }
 
@@ -174,6 +184,11 @@ fn busy_of(bytes: &[u8], range: (Utc, Utc), zone: &Zone) -> Vec<Busy> {
 }
 
 impl Finding {
+    /// Only what is for everybody (RFC 5545 §3.8.1.3).
+    pub(crate) fn public_only(self) -> Finding {
+        Finding { public_only: true, ..self }
+    }
+
     /// The next members that match, in byte order of their names; `None` at the end. A page may be short.
     ///
     /// # Errors
@@ -206,6 +221,9 @@ impl Finding {
             for one in fetched {
                 found.extend(self.settle(one).await?);
             }
+            if self.public_only {
+                found.retain(|one| is_public(&one.bytes));
+            }
             if !found.is_empty() {
                 return Ok(Some(found));
             }
@@ -228,6 +246,15 @@ impl Finding {
         self.steps = steps;
         Ok(found)
     }
+}
+
+/// Whether no component of an object is private or confidential.
+fn is_public(bytes: &[u8]) -> bool {
+    let Ok(document) = Document::parse(bytes, Limits::default()) else { return false };
+    let Ok(object) = Object::of(&document) else { return false };
+    let class =
+        |component: &&Component<'_>| component.value("CLASS").map(|class| class.trim().to_ascii_uppercase());
+    object.components().iter().all(|one| class(one).is_none_or(|class| class.is_empty() || class == "PUBLIC"))
 }
 
 /// A page being put together.

@@ -281,6 +281,15 @@ fn store_properties(commit: &mut Commit, properties: &[Property]) -> Res<Option<
 }
 
 fn apply(change: &PropertyChange, properties: &mut Vec<Property>, entry: &mut Entry) {
+    match change {
+        PropertyChange::Modified(time) => entry.modified = *time,
+        PropertyChange::Created(time) => entry.created = *time,
+        other => apply_to(other, properties),
+    }
+}
+
+/// Applies a change to dead properties; what is about something else changes nothing.
+pub fn apply_to(change: &PropertyChange, properties: &mut Vec<Property>) {
     let position = |properties: &[Property], namespace: &str, name: &str| {
         properties.iter().position(|p| p.namespace == namespace && p.name == name)
     };
@@ -294,10 +303,7 @@ fn apply(change: &PropertyChange, properties: &mut Vec<Property>, entry: &mut En
                 properties.remove(at);
             }
         }
-        PropertyChange::Modified(time) => entry.modified = *time,
-        PropertyChange::Created(time) => entry.created = *time,
-        // Only folders have it.
-        PropertyChange::Transparent(_) => {}
+        PropertyChange::Modified(_) | PropertyChange::Created(_) | PropertyChange::Transparent(_) => {}
     }
 }
 
