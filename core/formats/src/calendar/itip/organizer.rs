@@ -173,11 +173,12 @@ fn earlier<'s, 'd, 'a>(old: &'s Parts<'d, 'a>, id: Option<Utc>) -> Option<(&'s P
     known.then(|| (master, Essence::of_instance(old, master, id, Matters::ToAttendees)))
 }
 
-/// RFC 5546 §2.1.4: what makes a new revision.
+/// RFC 5546 §2.1.4: what makes a new revision. An instance taken out makes one of that instance only (§4.4.3): answers
+/// to the series that are on their way still count.
 fn counts_up(new: &Essence, old: &Essence) -> bool {
-    (new.start, new.end) != (old.start, old.end)
+    new.is_rescheduled_from(old)
         || new.cancelled != old.cancelled
-        || (&new.rules, &new.dates, &new.excluded) != (&old.rules, &old.dates, &old.excluded)
+        || (&new.rules, &new.dates) != (&old.rules, &old.dates)
 }
 
 /// What one attendee may see of an object (RFC 6638 §3.2.6), by places in the list of components.
@@ -367,7 +368,7 @@ impl<'s, 'd, 'a, 'o, 'b> Writer<'s, 'd, 'a, 'o, 'b> {
                 parts,
                 part,
                 instance,
-                sequence: self.cancel_sequence(part, id),
+                sequence: self.cancel_sequence(part, id, gone),
                 cancelled: gone,
                 attendees: Some(&to).filter(|_| !gone).map(Vec::as_slice),
                 partstat: None,
@@ -390,16 +391,11 @@ impl<'s, 'd, 'a, 'o, 'b> Writer<'s, 'd, 'a, 'o, 'b> {
         }
     }
 
-    /// RFC 5546 §3.2.5: the next revision. Where the object stays, its own SEQUENCE was counted up already, if it is
-    /// another one for those who stay.
-    fn cancel_sequence(&self, part: &Part<'_, '_>, id: Option<Utc>) -> u64 {
-        match self.new {
-            None => part.sequence.saturating_add(1),
-            Some(new) => {
-                let now = new.at(id).or(new.master()).map_or(0, |part| part.sequence);
-                now.max(part.sequence)
-            }
-        }
+    /// RFC 5546 §3.2.5: the next revision of what is gone; where it takes place for others, theirs.
+    fn cancel_sequence(&self, part: &Part<'_, '_>, id: Option<Utc>, gone: bool) -> u64 {
+        let next = part.sequence.saturating_add(u64::from(gone));
+        let now = self.new.and_then(|new| new.at(id).or(new.master()));
+        now.map_or(next, |now| now.sequence.max(next))
     }
 }
 

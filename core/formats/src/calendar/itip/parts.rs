@@ -15,6 +15,9 @@ use crate::zone::{Zone, wall_of};
 /// of an organizer's. RFC 5546 §2.1.5 asks to keep it; DTSTAMP itself is written anew by clients.
 pub(super) const LAST_STAMP: &str = "X-ALLOD-DTSTAMP";
 
+/// What it may cost to look for one instance.
+const INSTANCE_STEPS: u64 = 20_000;
+
 /// An ORGANIZER or ATTENDEE and what scheduling asks of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Party {
@@ -240,7 +243,7 @@ impl<'d, 'a> Parts<'d, 'a> {
         let components = [master.component];
         let expansion = crate::recur::Expansion::new(&components, self.object.zones(), &Zone::utc());
         let mut found = false;
-        let mut steps = crate::Budget::default().steps;
+        let mut steps = INSTANCE_STEPS;
         expansion.visit(id, id, &mut steps, &mut |instance| {
             found = instance.recurrence_id == id;
             if found { std::ops::ControlFlow::Break(()) } else { std::ops::ControlFlow::Continue(()) }
