@@ -9,10 +9,15 @@ use allod_meta::{Lookup, Txn};
 use allod_model::{ContentId, Detail, EntryKey, Error, ErrorKind, Kind, NodeId, Seq, Timestamp};
 
 use crate::account::AccountHandle;
+use crate::components::Components;
 use crate::fault::{Fault, Res};
 use crate::keys::Keys;
 use crate::reading::Records;
-use crate::record::{AccountState, Actor, CommitRecord, Content, Delta, Entry, Folder, Place, What, encode};
+use crate::record::{
+    AccountState, Actor, CommitRecord, Content, Delta, Entry, File, Folder, Place, What, encode,
+};
+use crate::times;
+use crate::typed::EventRow;
 use crate::versions::Superseding;
 
 /// A commit being put together inside a transaction.
@@ -123,6 +128,8 @@ impl<'a, 't> Commit<'a, 't> {
             kept: 0,
             held: 0,
             ruled: false,
+            components: Components::ALL,
+            transparent: false,
         };
         self.folders.insert(id, (folder, true));
         Entry {
@@ -161,6 +168,7 @@ impl<'a, 't> Commit<'a, 't> {
         self.move_places(folder, key, before.as_ref(), new.as_ref())?;
         self.write_rows(folder, key, before.as_ref(), new.as_ref())?;
         self.index_uid(folder, key, before.as_ref(), new.as_ref())?;
+        self.index_times(folder, key, before.as_ref(), new.as_ref())?;
         let members = i64::from(new.is_some()) - i64::from(before.is_some());
         self.roll_up(folder, members, new_weight - old_weight)?;
         // Several changes of one entry are one delta: as it was before the first, as it is after the last.
@@ -282,6 +290,37 @@ impl<'a, 't> Commit<'a, 't> {
             return Err(error.with(Detail::Uid(new, holder)).into());
         }
         Ok(self.txn.put(&row, key.as_bytes())?)
+    }
+
+    /// Keeps the index of a calendar's times, and components that a calendar does not take out of it.
+    fn index_times(
+        &mut self,
+        folder: NodeId,
+        key: &EntryKey,
+        before: Option<&Entry>,
+        new: Option<&Entry>,
+    ) -> Res<()> {
+        let event = |entry: Option<&Entry>| entry.and_then(Entry::file).and_then(File::event).cloned();
+        let (old, new) = (event(before), event(new));
+        if let Some(event) = &new
+            && !self.folder(folder)?.components.holds(event.component)
+        {
+            let name = event.component.names().next().unwrap_or_default();
+            let error = Error::new(ErrorKind::InvalidContent, format!("this calendar takes no {name}"));
+            return Err(error.with(Detail::Demand("CALDAV", "supported-calendar-component")).into());
+        }
+        let row = |event: &EventRow| times::row(self.keys, folder, key, event);
+        let (old, new) = (old.as_ref().map(row), new.as_ref().map(row));
+        if old == new {
+            return Ok(());
+        }
+        if let Some((row, _)) = old {
+            self.txn.delete(&row)?;
+        }
+        match new {
+            Some((row, value)) => Ok(self.txn.put(&row, &value)?),
+            None => Ok(()),
+        }
     }
 
     /// Carries a change up to the root (or to the top of a subtree that is out of the tree).

@@ -444,7 +444,7 @@ impl<'a> Members<'a> {
 }
 
 /// A folder on the way to a granted corner shows its name, and nothing of what is in it.
-fn veil(node: &mut Node, sight: Sight) {
+pub fn veil(node: &mut Node, sight: Sight) {
     match sight {
         Sight::Granted(rights) => node.rights = Some(rights),
         Sight::Passage | Sight::Hidden => {

@@ -11,6 +11,7 @@ use futures_util::{StreamExt, stream};
 
 use crate::*;
 
+mod find;
 mod history;
 mod kinds;
 mod lifecycle;
@@ -19,6 +20,7 @@ mod random;
 mod refusals;
 mod scan;
 mod scan_versions;
+mod sharing;
 mod storage;
 mod tree;
 mod upload;
