@@ -74,8 +74,9 @@ class Player:
         reply.path, reply.parsed = path, None
         if reply.status == 207:
             reply.parsed = dav.Multistatus(reply.body)
-            # PROPPATCH names in its body what it sets, the others what they ask for; both are answered one by one.
-            judge(reply.parsed, body.names if isinstance(body, dav.Body) and one.method != "MKCALENDAR" else (), one.method)
+            # RFC 8144 §2.1: who prefers the minimal answer is told only of what is there.
+            is_minimal = "return=minimal" in fields.get("Prefer", "")
+            judge(reply.parsed, body.names if isinstance(body, dav.Body) and not is_minimal else (), one.method)
         for check in one.checks:
             check(reply, self.known)
 
