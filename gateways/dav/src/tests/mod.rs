@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 
 use crate::Dav;
 
+mod calendars;
 mod clients;
 mod rules;
 
