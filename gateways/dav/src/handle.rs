@@ -14,7 +14,7 @@ use crate::error::{Answer, Doing, Failure};
 use crate::propfind::{Depth, parse_depth};
 use crate::url::{Target, parse_reference, parse_target, place_url, tree_base};
 use crate::{
-    acl, caldav, checksum, get, landing, lock, mkcol, propfind, proppatch, put, report, transfer,
+    acl, caldav, checksum, get, import, landing, lock, mkcol, propfind, proppatch, put, report, transfer,
     virtual_place, well_known,
 };
 
@@ -39,6 +39,8 @@ pub(crate) struct Call {
     pub(crate) path: Path,
     /// The URL ended in a slash: a folder is meant.
     pub(crate) slash: bool,
+    /// What stands behind the `?` of the URL.
+    query: Option<String>,
     /// The URL of the account's root without the slash at its end.
     pub(crate) base: String,
     /// The authority of the request's target, if it names one.
@@ -56,6 +58,12 @@ impl Call {
     /// One header as text; `None` when absent or not text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Whether the URL's query has a word or a parameter of that name.
+    pub(crate) fn has_query(&self, name: &str) -> bool {
+        let query = self.query.as_deref().unwrap_or_default();
+        query.split('&').any(|pair| pair.split('=').next() == Some(name))
     }
 
     /// Translates core's failures for what this call does.
@@ -184,6 +192,7 @@ async fn route(asked: Asked, head: http::request::Parts, body: RequestBody) -> A
         headers: head.headers,
         path,
         slash,
+        query: head.uri.query().map(str::to_owned),
         authority: head.uri.authority().cloned(),
         proxied,
     };
@@ -201,6 +210,7 @@ async fn route(asked: Asked, head: http::request::Parts, body: RequestBody) -> A
         "MKCALENDAR" => caldav::mkcalendar::handle(&call, body).await,
         "ACL" => acl::handle(&call).await,
         "PATCH" => checksum::handle(&call).await,
+        "POST" if import::is_import(&call) => import::handle(&call, body).await,
         "POST" => Err(Failure::method_not_allowed()),
         // RFC 9110 §15.6.2.
         _ => Err(Failure::new(StatusCode::NOT_IMPLEMENTED, "this method is not known here")),

@@ -88,14 +88,7 @@ impl Writer {
     fn file_value(&self, out: &mut Vec<u8>, live: Live, node: &Node) -> Option<bool> {
         match live {
             Live::ContentLength => write_number(out, node.size),
-            Live::ContentType => match &node.calendar {
-                // RFC 5545 §8.1; whatever the client called it.
-                Some(facts) => {
-                    out.extend_from_slice(b"text/calendar; charset=utf-8; component=");
-                    out.extend_from_slice(facts.component.as_bytes());
-                }
-                None => escape_into(out, media_type(node)),
-            },
+            Live::ContentType => escape_into(out, &media_type(node)),
             Live::Etag => {
                 out.push(b'"');
                 escape_into(out, &node.etag.0);

@@ -64,6 +64,8 @@ pub struct Preference {
     pub minimal: bool,
     /// `depth-noroot`.
     pub no_root: bool,
+    /// `return=representation`.
+    pub representation: bool,
 }
 
 /// Reads `Prefer`.
@@ -73,6 +75,7 @@ pub fn parse_prefer(headers: &HeaderMap) -> Preference {
         for word in value.split([',', ';']) {
             let word: String = word.chars().filter(|c| !c.is_whitespace() && *c != '"').collect();
             preference.minimal |= word.eq_ignore_ascii_case("return=minimal");
+            preference.representation |= word.eq_ignore_ascii_case("return=representation");
             preference.no_root |= word.eq_ignore_ascii_case("depth-noroot");
         }
     }
@@ -345,7 +348,10 @@ mod tests {
     fn preferences() {
         let mut headers = HeaderMap::new();
         headers.append("prefer", "return=\"minimal\"; x, depth-noroot".parse().unwrap());
-        assert_eq!(parse_prefer(&headers), Preference { minimal: true, no_root: true });
+        assert_eq!(
+            parse_prefer(&headers),
+            Preference { minimal: true, no_root: true, representation: false }
+        );
         assert_eq!(parse_prefer(&HeaderMap::new()), Preference::default());
     }
 

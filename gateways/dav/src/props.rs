@@ -3,6 +3,8 @@
 //! What a request asks for becomes a [`Plan`] once; then each member of a folder is written straight into a buffer,
 //! without an allocation of its own.
 
+use std::borrow::Cow;
+
 use allod_core::{Found, Lock, Node, Property};
 use allod_formats::zone::Zone;
 use allod_model::{Kind, Name, NodeId, Path, Seq, Timestamp};
@@ -330,14 +332,17 @@ pub(crate) fn write_active_lock(out: &mut Vec<u8>, held: &Held, base: &str, now:
     out.extend_from_slice(b"</D:lockroot></D:activelock>");
 }
 
-/// A file's media type: as given, else by its name.
-pub(crate) fn media_type(node: &Node) -> &str {
+/// A file's media type: of a calendar object what it is (RFC 5545 §8.1), else as given, else by its name.
+pub(crate) fn media_type(node: &Node) -> Cow<'_, str> {
+    if let Some(facts) = &node.calendar {
+        return Cow::Owned(format!("text/calendar; charset=utf-8; component={}", facts.component));
+    }
     if let Some(given) = &node.media_type {
-        return given;
+        return Cow::Borrowed(given);
     }
     let name = node.name.as_str();
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    mime_guess::from_ext(extension).first_raw().unwrap_or("application/octet-stream")
+    Cow::Borrowed(mime_guess::from_ext(extension).first_raw().unwrap_or("application/octet-stream"))
 }
 
 /// A lock as one resource shows it.

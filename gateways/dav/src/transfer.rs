@@ -6,6 +6,7 @@ use http::{HeaderMap, Method, StatusCode};
 use crate::error::{Answer, Doing, Failure};
 use crate::handle::{Call, empty};
 use crate::propfind::{Depth, parse_depth};
+use crate::refusal;
 use crate::url::Target;
 
 /// Answers COPY and MOVE on a place in the tree.
@@ -34,7 +35,10 @@ pub(crate) async fn handle(call: &Call) -> Answer {
         true => call.session.rename(&call.path, &to, options, precondition).await,
         false => call.session.copy(&call.path, &to, options, precondition).await,
     };
-    let written = written.map_err(call.failing(Doing::Transfer))?;
+    let written = match written {
+        Ok(written) => written,
+        Err(error) => return Err(refusal::of_write(call, to.parent(), error, Doing::Transfer).await),
+    };
     Ok(empty(if written.created { StatusCode::CREATED } else { StatusCode::NO_CONTENT }))
 }
 

@@ -203,3 +203,102 @@ async fn principals_are_searched_and_properties_expanded() {
     ]);
     Client::new().await.run(&steps).await;
 }
+
+#[tokio::test]
+async fn refusals_of_put_say_what_is_wrong() {
+    const CARD: &str =
+        "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:one\r\nFN:Ada\r\nN:Lovelace;Ada;;;\r\nEND:VCARD\r\n";
+    const CALENDAR: (&str, &str) = ("Content-Type", "text/calendar; charset=utf-8");
+    let steps = [
+        step("PUT", "/dav/alice/Calendars/Personal/a.ics", 201).with(&[CALENDAR]).body(EVENT),
+        step("PUT", "/dav/alice/Calendars/Personal/b.ics", 409).with(&[CALENDAR]).body(EVENT).holds(&[
+            "<C:no-uid-conflict xmlns:C=\"urn:ietf:params:xml:ns:caldav\"><D:href>/dav/alice/Calendars/Personal/a.ics</D:href>",
+        ]),
+        step("PUT", "/dav/alice/Contacts/Personal/a.vcf", 201).body(CARD),
+        step("PUT", "/dav/alice/Contacts/Personal/b.vcf", 409).body(CARD).holds(&[
+            "<C:no-uid-conflict xmlns:C=\"urn:ietf:params:xml:ns:carddav\"><D:href>/dav/alice/Contacts/Personal/a.vcf</D:href>",
+        ]),
+        step("PUT", "/dav/alice/Calendars/Personal/c.ics", 403)
+            .with(&[("Content-Type", "application/calendar+json")])
+            .body("[]")
+            .holds(&["<C:supported-calendar-data"]),
+        step("PUT", "/dav/alice/Contacts/Personal/c.vcf", 403)
+            .with(&[("Content-Type", "text/plain")])
+            .body(CARD)
+            .holds(&["<C:supported-address-data xmlns:C=\"urn:ietf:params:xml:ns:carddav\""]),
+        step("PUT", "/dav/alice/Calendars/Personal/c.ics", 403).with(&[CALENDAR]).body("x").holds(&["<C:valid-calendar-data"]),
+        step("COPY", "/dav/alice/Calendars/Personal/a.ics", 409)
+            .with(&[("Destination", "/dav/alice/Calendars/Personal/d.ics")])
+            .holds(&["no-uid-conflict", "/a.ics</D:href>"]),
+        step("MKCOL", "/dav/alice/f", 201),
+        step("MOVE", "/dav/alice/f", 403)
+            .with(&[("Destination", "/dav/alice/Calendars/Personal/f")])
+            .holds(&["calendar-collection-location-ok"]),
+        step("PUT", "/dav/alice/Calendars/Personal/a.ics", 200)
+            .with(&[CALENDAR, ("Prefer", "return=representation")])
+            .body(EVENT)
+            .holds(&["BEGIN:VEVENT", "preference-applied: return=representation", "component=VEVENT"]),
+        step("PUT", "/dav/alice/Calendars/Personal/a.ics", 412)
+            .with(&[CALENDAR, ("If-None-Match", "*"), ("Prefer", "return=representation")])
+            .body(EVENT)
+            .holds(&["BEGIN:VEVENT", "etag: "]),
+        step("GET", "/dav/alice/Calendars/Personal/a.ics", 200).holds(&["content-type: text/calendar; charset=utf-8; component=VEVENT"]),
+    ];
+    Client::new().await.run(&steps).await;
+}
+
+#[tokio::test]
+async fn whole_calendars_come_and_go() {
+    const ZONE: &str = "BEGIN:VTIMEZONE\r\nTZID:Europe/Berlin\r\nBEGIN:STANDARD\r\nDTSTART:19961027T030000\r\nTZOFFSETFROM:+0200\r\n\
+        TZOFFSETTO:+0100\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n";
+    let event = |n: u32| {
+        format!(
+            "BEGIN:VEVENT\r\nUID:e{n}\r\nDTSTAMP:20240101T000000Z\r\nDTSTART;TZID=Europe/Berlin:20240105T0{n}0000\r\nEND:VEVENT\r\n"
+        )
+    };
+    let whole = format!(
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//y\r\nMETHOD:PUBLISH\r\n{ZONE}{}{}END:VCALENDAR\r\n",
+        event(1),
+        event(2)
+    );
+    let cards = "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:1\r\nFN:A\r\nN:A;;;;\r\nEND:VCARD\r\nBEGIN:VCARD\r\nVERSION:3.0\r\nUID:2\r\nFN:B\r\nN:B;;;;\r\nEND:VCARD\r\n";
+    let mut client = Client::new().await;
+    let calendar = [("Content-Type", "text/calendar")];
+    for method in ["PUT", "POST"] {
+        let reply = client.ask(method, "/dav/alice/Calendars/Personal/", &calendar, &whole).await;
+        assert_eq!((reply.status, reply.body.matches("<D:getetag>").count()), (207, 2), "{}", reply.body);
+    }
+    let vcard = [("Content-Type", "text/vcard")];
+    assert_eq!(client.ask("POST", "/dav/alice/Contacts/Personal/", &vcard, cards).await.status, 207);
+    assert_eq!(client.ask("POST", "/dav/alice/Contacts/Personal/", &calendar, &whole).await.status, 403);
+    assert_eq!(client.ask("PUT", "/dav/alice/", &calendar, &whole).await.status, 405);
+    assert_eq!(client.ask("POST", "/dav/alice/Contacts/Personal/", &[], cards).await.status, 405);
+    for (url, headers) in [
+        ("/dav/alice/Calendars/Personal/?export", &[][..]),
+        ("/dav/alice/Calendars/Personal", &[("Accept", "text/calendar")]),
+        ("/dav/alice/Calendars/Personal/", &[("Accept", "text/calendar;q=0.9, text/html;q=0")]),
+    ] {
+        let reply = client.ask("GET", url, headers, "").await;
+        assert_eq!(reply.status, 200, "{url}");
+        assert!(reply.header("content-type").unwrap().starts_with("text/calendar"), "{}", reply.head);
+        for (part, count) in
+            [("BEGIN:VCALENDAR", 1), ("BEGIN:VTIMEZONE", 1), ("BEGIN:VEVENT", 2), ("METHOD", 0)]
+        {
+            assert_eq!(reply.body.matches(part).count(), count, "{part}: {}", reply.body);
+        }
+        assert!(
+            reply.body.contains("X-WR-CALNAME:Personal\r\n") && reply.body.ends_with("END:VCALENDAR\r\n")
+        );
+        assert!(client.ask("HEAD", url, headers, "").await.body.is_empty());
+    }
+    let reply = client.ask("GET", "/dav/alice/Contacts/Personal/?export", &[], "").await;
+    assert_eq!(reply.body, cards);
+    for (url, headers) in [
+        ("/dav/alice/Calendars/Personal/", &[("Accept", "text/html,*/*")][..]),
+        ("/dav/alice/Calendars/Personal/", &[("Accept", "text/calendar;q=0.0")]),
+        ("/dav/alice/?export", &[]),
+    ] {
+        let reply = client.ask("GET", url, headers, "").await;
+        assert!(reply.header("content-type").unwrap().starts_with("text/html"), "{url} {headers:?}");
+    }
+}

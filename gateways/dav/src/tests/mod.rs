@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 
 use crate::Dav;
 
+mod addressbooks;
 mod calendars;
 mod clients;
 mod rules;
