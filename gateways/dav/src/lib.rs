@@ -43,6 +43,7 @@ mod principal_reports;
 mod propfind;
 mod proppatch;
 mod props;
+mod published;
 mod put;
 mod query;
 mod quirks;
@@ -60,6 +61,8 @@ pub mod escape;
 pub mod range;
 pub mod url;
 pub mod xml;
+
+pub use published::{PUBLISHED_PREFIX, PUBLISHED_SUFFIX};
 
 use allod_core::Core;
 use allod_kit::{Gateway, Mount, Peer, RequestBody, ResponseBody};
