@@ -45,6 +45,7 @@ mod principal_reports;
 mod propfind;
 mod proppatch;
 mod props;
+mod published;
 mod put;
 mod query;
 mod quirks;
@@ -63,6 +64,8 @@ pub mod escape;
 pub mod range;
 pub mod url;
 pub mod xml;
+
+pub use published::{PUBLISHED_PREFIX, PUBLISHED_SUFFIX};
 
 use allod_core::Core;
 use allod_kit::{Gateway, Mount, Peer, RequestBody, ResponseBody};
