@@ -33,7 +33,7 @@ pub(crate) async fn of_folder(call: &Call) -> Result<Option<Response<ResponseBod
         return Ok(None);
     }
     let failing = call.failing(Doing::Read);
-    let node = call.session.stat(&call.path, Want::Folder, true).await.map_err(&failing)?;
+    let node = call.stat(true).await.map_err(&failing)?;
     let Some(facts) = node.folder.filter(|facts| wish.fits(facts.kind)) else { return Ok(None) };
     let mut response = Response::new(empty_body());
     describe(response.headers_mut(), call, &node, facts.kind);

@@ -50,7 +50,7 @@ pub(crate) async fn handle(call: &Call, mut body: RequestBody) -> Answer {
     };
     let mut plan = Plan::none();
     plan.ask(Ask::Live(Live::Etag));
-    let mut writer = propfind::writer(&call.session, plan, call.now).await.map_err(&failing)?;
+    let mut writer = propfind::writer(&call.session, &call.places, plan, call.now).await.map_err(&failing)?;
     let url = call.url(&call.path, true);
     let mut out = MULTISTATUS_HEAD.to_vec();
     for one in &written {

@@ -39,6 +39,7 @@ mod matches;
 mod mkcol;
 mod multiget;
 mod pages;
+mod places;
 mod plan;
 mod principal;
 mod principal_reports;
@@ -94,6 +95,7 @@ impl Gateway for Dav {
         let discovery: &[&str] = &["OPTIONS", "PROPFIND", "REPORT", "GET", "HEAD"];
         let [caldav, carddav] = well_known::PLACES;
         vec![
+            Mount::prefix(PUBLISHED_PREFIX),
             Mount::prefix(caldav),
             Mount::prefix(carddav),
             Mount::prefix(url::DAV_PREFIX),

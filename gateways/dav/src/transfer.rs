@@ -15,8 +15,12 @@ pub(crate) async fn handle(call: &Call) -> Answer {
         call.headers.get("destination").ok_or_else(|| Failure::bad_request("Destination is missing"))?;
     let moving = call.method == Method::from_bytes(b"MOVE").unwrap_or_default();
     let to = match call.reference(destination.as_bytes())? {
-        Target::Tree { account, path, .. } if account == call.account => path,
-        // Another account, or a place that no tree has.
+        Target::Tree { account, path, .. } if account == call.account => call.places.path(path),
+        _ => None,
+    };
+    let to = match to {
+        Some(to) if call.mount_root().is_none() => to,
+        // Another account, or a place that no tree has; what is lent stays where it is.
         _ => return Err(Failure::new(StatusCode::FORBIDDEN, "nothing can be put at that destination")),
     };
     let options =
