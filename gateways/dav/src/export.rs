@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use allod_core::{CardQuery, EventQuery, Finding, Node, Property, Want};
+use allod_core::{CardQuery, EventQuery, Finding, Node, Property};
 use allod_formats::calendar::{CompFilter, Object};
 use allod_formats::card::Filter;
 use allod_formats::value::escape_text;
