@@ -79,6 +79,7 @@ pub(crate) struct Shared {
     pub disk_reserve_bytes: u64,
     pub stopping: CancellationToken,
     pub wake: Notify,
+    pub deliveries: crate::schedule::Deliveries,
     /// Packs whose records were moved, and the last moment at which somebody may look for them there.
     pub retired_packs: Mutex<BTreeMap<u64, u64>>,
     accounts: RwLock<HashMap<AccountId, Arc<AccountHandle>>>,
@@ -110,6 +111,7 @@ impl Core {
             disk_reserve_bytes: options.disk_reserve_bytes,
             stopping: CancellationToken::new(),
             wake: Notify::new(),
+            deliveries: Default::default(),
             retired_packs: Mutex::default(),
             accounts: RwLock::default(),
         })))

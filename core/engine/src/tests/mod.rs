@@ -20,6 +20,7 @@ mod random;
 mod refusals;
 mod scan;
 mod scan_versions;
+mod schedule;
 mod sharing;
 mod storage;
 mod tree;
