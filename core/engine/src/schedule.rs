@@ -27,11 +27,14 @@ mod busy;
 mod calendars;
 mod deliver;
 mod job;
+mod moving;
 mod outbox;
+mod route;
 
-pub use arrange::{Arranged, OVERTAKEN_TRIES, Transfer, is_overtaken};
+pub use arrange::{Arranged, OVERTAKEN_TRIES, is_overtaken};
 pub use busy::BusyAnswer;
 pub use deliver::Deliveries;
+pub use moving::Transfer;
 pub use outbox::{Claimed, Outbox, Settled};
 
 use allod_formats::calendar::itip::Making;

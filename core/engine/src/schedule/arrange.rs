@@ -3,37 +3,28 @@
 use std::sync::Arc;
 
 use allod_formats::calendar::itip::{
-    self, Delivery, Message, Owner, Refusal, Standing, attendee_write, keep_answers, organizer_write,
-    set_status,
+    self, Owner, Refusal, Standing, attendee_write, keep_answers, organizer_write, set_status,
 };
-use allod_formats::limits::OBJECT_BYTES_MAX;
 use allod_meta::{Lookup, View};
-use allod_model::{
-    AccountId, ContentId, Detail, Error, ErrorKind, Kind, NodeId, Path, Precondition, Result, Seq,
-};
+use allod_model::{ContentId, Detail, Error, ErrorKind, Kind, NodeId, Path, Precondition, Result, Seq};
 
-use super::arrive::Stored;
 use super::calendars::{check_not_default, find_uid, is_scheduled};
-use super::job::{self, Job};
 use super::making;
+use super::route::{Outgoing, write};
 use crate::commit::Commit;
 use crate::content::Reader;
-use crate::core::Core;
 use crate::fault::{Fault, Res};
-use crate::keys::{Keys, global, number_at};
+use crate::keys::Keys;
 use crate::node::Want;
 use crate::reading::Records;
-use crate::record::{Entry, File, Folder, What, decode};
+use crate::record::{Entry, Folder, decode};
 use crate::resolve::{find, folder_row, spot};
-use crate::rules::Facts;
 use crate::session::Session;
 
 /// How often a write is arranged anew that another one overtook.
 pub const OVERTAKEN_TRIES: usize = 8;
 /// Objects of scheduling in a calendar that is removed.
 const REMOVED_OBJECTS_MAX: usize = 10_000;
-/// Messages that wait for somebody to fetch them, of one account.
-const WAITING_MAX: usize = 10_000;
 
 /// What is to be done along with a write into a calendar.
 #[derive(Clone, Default)]
@@ -44,7 +35,7 @@ pub struct Arranged {
     pub scheduled: bool,
     /// What it was found out of; it must still be so in the commit.
     seen: Seen,
-    outgoing: Arc<Vec<Outgoing>>,
+    pub(super) outgoing: Arc<Vec<Outgoing>>,
 }
 
 /// What stood at the place of a write.
@@ -59,16 +50,6 @@ enum Seen {
     Content(ContentId),
     /// A folder in this state.
     Folder(Seq),
-}
-
-/// A message and where it goes.
-pub struct Outgoing {
-    pub message: Message,
-    /// Addresses of accounts of this server.
-    pub local: Vec<(String, AccountId)>,
-    /// Others.
-    pub outside: Vec<String>,
-    pub silent: bool,
 }
 
 /// A write that was overtaken by another one between looking and the commit.
@@ -124,80 +105,6 @@ impl Arranged {
     /// Writes the messages into the commit that makes them true.
     pub fn send(&self, commit: &mut Commit) -> Res<()> {
         write(commit, &self.outgoing)
-    }
-}
-
-/// Writes messages into a commit of their sender's account.
-pub fn write(commit: &mut Commit, outgoing: &[Outgoing]) -> Res<()> {
-    write_all(commit, &outgoing.iter().collect::<Vec<_>>())
-}
-
-fn write_all(commit: &mut Commit, outgoing: &[&Outgoing]) -> Res<()> {
-    let now = commit.now;
-    for (number, out) in outgoing.iter().enumerate() {
-        let local = out.local.iter().map(|(to, account)| (to, Some(*account)));
-        let all = local.chain(out.outside.iter().map(|to| (to, None)));
-        let jobs: Vec<Job> =
-            all.map(|(to, account)| Job::of(&out.message, to.clone(), account, out.silent, now)).collect();
-        if !jobs.is_empty() {
-            job::write(commit, number as u32, &out.message, &jobs)?;
-        }
-    }
-    Ok(())
-}
-
-impl Core {
-    /// The account that a calendar user address belongs to.
-    pub(crate) fn account_of_address(&self, rows: &impl Lookup, address: &str) -> Res<Option<AccountId>> {
-        let canonical = itip::canonical_address(address);
-        let Some(email) = canonical.strip_prefix("mailto:") else { return Ok(None) };
-        let row = rows.get(&global::account_with_email(email))?;
-        Ok(row.and_then(|row| number_at(&row)).map(AccountId))
-    }
-
-    /// Finds the way for each message, and says what is to be told of it in the object.
-    pub(crate) fn route(
-        &self,
-        view: &View,
-        sender: AccountId,
-        messages: Vec<Message>,
-        silent: bool,
-    ) -> Res<(Vec<Outgoing>, Vec<Delivery>)> {
-        let (mut outgoing, mut statuses) = (Vec::new(), Vec::new());
-        let keys = Keys::new(sender);
-        let waiting = job::list(view, keys, job::OUTSIDE, None, WAITING_MAX)?.len();
-        let mut room = WAITING_MAX - waiting;
-        for message in messages {
-            let mut out = Outgoing { message, local: Vec::new(), outside: Vec::new(), silent };
-            for to in std::mem::take(&mut out.message.to) {
-                // RFC 6638 §3.2.9
-                let status = match self.account_of_address(view, &to)? {
-                    // Another address of the sender's own.
-                    Some(account) if account == sender => continue,
-                    Some(account) => {
-                        out.local.push((to.clone(), account));
-                        "1.2"
-                    }
-                    None if !itip::canonical_address(&to).starts_with("mailto:")
-                        || self.is_own_domain(&to) =>
-                    {
-                        "3.7"
-                    }
-                    None if silent => continue,
-                    None if room == 0 => "5.1",
-                    None => {
-                        room -= 1;
-                        out.outside.push(to.clone());
-                        "1.1"
-                    }
-                };
-                statuses.push(Delivery { address: to, status: status.to_owned() });
-            }
-            if !out.local.is_empty() || !out.outside.is_empty() {
-                outgoing.push(out);
-            }
-        }
-        Ok((outgoing, statuses))
     }
 }
 
@@ -379,105 +286,6 @@ impl Session {
             outgoing.extend(Arc::try_unwrap(one.outgoing).unwrap_or_default());
         }
         Ok(Arranged { seen: Seen::Folder(row.token), outgoing: Arc::new(outgoing), ..Arranged::default() })
-    }
-
-    /// Arranges that a file comes into a calendar, or goes out of one, by a move or a copy (RFC 6638 §3.2.3.3 and
-    /// §3.2.3.4). `copy`: what stands at `from` stays there.
-    ///
-    /// # Errors
-    /// As [`Session::arrange`].
-    pub(crate) async fn arrange_transfer(&self, from: &Path, to: &Path, copy: bool) -> Result<Transfer> {
-        let look = || -> Res<Option<(Entry, Kind, Kind, Option<Entry>)>> {
-            let view = self.view()?;
-            let Ok((_, entry)) = find(&view, self.keys(), from, Want::Any) else { return Ok(None) };
-            let (Ok(source), Ok(target)) = (spot(&view, self.keys(), from), spot(&view, self.keys(), to))
-            else {
-                return Ok(None);
-            };
-            let kind = |id| folder_row(&view, self.keys(), id).map(|row| row.kind);
-            Ok(Some((entry, kind(source.parent())?, kind(target.parent())?, target.file)))
-        };
-        let Some((entry, source, target, replaced)) = look()? else { return Ok(Transfer::default()) };
-        let pre = Precondition::default();
-        let Some(file) = entry.file() else { return Ok(Transfer::default()) };
-        let mut transfer = Transfer::default();
-        match (source, target) {
-            (Kind::Calendar, Kind::Calendar) => {
-                if copy && is_scheduled(&entry) {
-                    let why = "an event that people were invited to stands in one calendar";
-                    let demand = Detail::Demand("CALDAV", "unique-scheduling-object-resource");
-                    return Err(Error::new(ErrorKind::InvalidContent, why).with(demand));
-                }
-                transfer.keeps = is_scheduled(&entry);
-                // What is replaced goes.
-                transfer.target = self.arrange(replaced.as_ref(), None, &pre, true).await?;
-            }
-            (Kind::Calendar, _) if !copy => {
-                transfer.source = self.arrange(Some(&entry), None, &pre, true).await?
-            }
-            (Kind::Calendar, _) => {}
-            (_, Kind::Calendar) if file.size <= OBJECT_BYTES_MAX as u64 => {
-                let reader = Reader::open(self.core(), self.handle(), &self.view()?, file.content)?;
-                let bytes = reader.whole().await?;
-                transfer.target = self.arrange(replaced.as_ref(), Some(&bytes), &pre, true).await?;
-                if let Some(stored) = transfer.target.stored.take() {
-                    transfer.stored = Some(self.keep(stored).await?);
-                }
-            }
-            _ => {}
-        }
-        Ok(transfer)
-    }
-}
-
-/// What scheduling does along with a move or a copy.
-#[derive(Clone, Default)]
-pub struct Transfer {
-    source: Arranged,
-    target: Arranged,
-    /// What is stored instead of what came.
-    stored: Option<Stored>,
-    /// Moved between calendars: it is scheduled as it was.
-    keeps: bool,
-}
-
-impl Transfer {
-    pub fn sends(&self) -> bool {
-        self.source.sends() || self.target.sends()
-    }
-
-    /// Whether what is stored is not what came.
-    pub fn alters(&self) -> bool {
-        self.stored.is_some()
-    }
-
-    /// Does its part in the commit, before the entry `moved` is put in place of `replaced`. Gives the content that the
-    /// entry must not name any more, if it was changed.
-    pub fn apply(
-        &self,
-        commit: &mut Commit,
-        original: &Entry,
-        replaced: Option<&Entry>,
-        moved: &mut Entry,
-    ) -> Res<()> {
-        self.source.demand(Some(original))?;
-        self.target.demand(replaced)?;
-        if let What::File(file) = &mut moved.what {
-            if let Some(stored) = &self.stored {
-                let facts = Facts {
-                    uid: file.uid.clone(),
-                    media_type: file.media_type.clone(),
-                    typed: file.typed.clone(),
-                };
-                let given = file.content;
-                *file = File { object: file.object.clone(), ..stored.file(commit, &facts)? };
-                commit.release(given)?;
-            }
-            let scheduled = self.target.scheduled || self.keeps;
-            file.schedule_at(scheduled.then_some(commit.seq));
-        }
-        let all: Vec<&Outgoing> = self.source.outgoing.iter().chain(self.target.outgoing.iter()).collect();
-        write_all(commit, &all)
     }
 }
 

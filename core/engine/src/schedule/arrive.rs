@@ -9,10 +9,11 @@ use allod_formats::calendar::itip::{
 use allod_model::{AccountId, EntryKey, Error, ErrorKind, Kind, Name, NameRule, NodeId, Result};
 use bytes::Bytes;
 
-use super::arrange::{OVERTAKEN_TRIES, Outgoing, is_overtaken, overtaken, write};
+use super::arrange::{OVERTAKEN_TRIES, is_overtaken, overtaken};
 use super::calendars::{self, Located};
 use super::job::{self, Job, JobId};
 use super::making;
+use super::route::{Outgoing, write};
 use crate::access::Scope;
 use crate::account::AccountHandle;
 use crate::audit;

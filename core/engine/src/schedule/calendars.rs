@@ -168,7 +168,7 @@ impl Session {
     }
 
     fn inbox_path(&self) -> Result<Path> {
-        Ok(Path::parse(format!("{HOME}/inbox").as_bytes(), NameRule::Strict)?)
+        Path::parse(format!("{HOME}/inbox").as_bytes(), NameRule::Strict)
     }
 }
 
