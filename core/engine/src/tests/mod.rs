@@ -22,6 +22,7 @@ mod random;
 mod refusals;
 mod scan;
 mod scan_versions;
+mod schedule;
 mod sharing;
 mod storage;
 mod tree;

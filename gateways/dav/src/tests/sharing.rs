@@ -56,7 +56,10 @@ async fn a_lent_calendar_is_like_ones_own() {
             .holds(&["Together", "/dav/bob/Calendars/Work/e.ics</D:href><D:status>HTTP/1.1 404"]),
         step("REPORT", LENT, 207).body(SYNC).holds(&["<D:sync-token>urn:allod:sync:", "!<D:response>"]),
         step("PROPPATCH", LENT, 207).body(PATCH).holds(&["200 OK"]),
-        step("PROPFIND", LENT, 207).with(&[("Depth", "0")]).body(ASK).holds(&["Bob&#39;s work<", "#112233FF"]),
+        step("PROPFIND", LENT, 207)
+            .with(&[("Depth", "0")])
+            .body(ASK)
+            .holds(&["Bob&#39;s work<", "#112233FF"]),
         step("GET", "/dav/alice/Calendars/Work%20(bob)/e.ics", 200).holds(&["Together"]),
         step("GET", "/dav/alice/Calendars/Work%20(bob)/?export", 200)
             .holds(&["Together", "X-WR-CALNAME:Bob's work"]),
