@@ -437,7 +437,7 @@ impl Session {
         }
         let mut node = node(&key, &entry, None, Vec::new());
         node.object = commit.object_facts(to, spot.parent(), &key)?;
-        Ok(Written { node, created: spot.file.is_none() })
+        Ok(Written { node, created: spot.file.is_none(), altered: false })
     }
 
     fn copied_entry(
