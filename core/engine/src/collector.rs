@@ -48,6 +48,14 @@ impl Core {
     pub fn start_workers(&self) {
         let core = self.clone();
         tokio::spawn(async move {
+            let stopping = core.0.stopping.clone();
+            tokio::select! {
+                () = stopping.cancelled() => {}
+                () = core.keep_birthdays() => {}
+            }
+        });
+        let core = self.clone();
+        tokio::spawn(async move {
             // What a crash left between a commit and its delivery.
             if let Err(error) = core.deliver_pending().await {
                 tracing::warn!(%error, "scheduling messages will be delivered later");

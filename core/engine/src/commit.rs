@@ -9,6 +9,7 @@ use allod_meta::{Lookup, Txn};
 use allod_model::{ContentId, Detail, EntryKey, Error, ErrorKind, Kind, NodeId, Seq, Timestamp};
 
 use crate::account::AccountHandle;
+use crate::birthdays;
 use crate::components::Components;
 use crate::fault::{Fault, Res};
 use crate::keys::Keys;
@@ -31,6 +32,9 @@ pub struct Commit<'a, 't> {
     pub now: Timestamp,
     /// What becomes of revisions that this commit replaces in a bucket.
     pub superseding: Superseding,
+    /// The server writes what it derives, where nobody else can.
+    pub deriving: bool,
+    cards_changed: bool,
     folders: BTreeMap<NodeId, (Folder, bool)>,
     deltas: BTreeMap<(NodeId, EntryKey), Change>,
     state_changed: bool,
@@ -51,6 +55,8 @@ impl<'a, 't> Commit<'a, 't> {
             now,
             state,
             superseding: Superseding::Plainly,
+            deriving: false,
+            cards_changed: false,
             folders: BTreeMap::new(),
             deltas: BTreeMap::new(),
             state_changed: false,
@@ -130,6 +136,7 @@ impl<'a, 't> Commit<'a, 't> {
             ruled: false,
             components: Components::ALL,
             transparent: false,
+            derived: false,
         };
         self.folders.insert(id, (folder, true));
         Entry {
@@ -162,6 +169,11 @@ impl<'a, 't> Commit<'a, 't> {
         if before.is_none() && new.is_none() {
             return Ok(());
         }
+        if !self.deriving && self.folder(folder)?.derived {
+            let message = "the members of this folder are made by the server; change what they are made from";
+            return Err(Error::new(ErrorKind::Denied, message).into());
+        }
+        self.cards_changed |= birthdays::concerns(folder, key, before.as_ref(), new.as_ref());
         self.version(folder, key, before.as_ref(), &mut new)?;
         let old_weight = self.weigh(before.as_ref())?;
         let new_weight = self.weigh(new.as_ref())?;
@@ -449,6 +461,13 @@ impl<'a, 't> Commit<'a, 't> {
         }
         self.state.seq = self.seq;
         self.state.time = self.now;
+        if self.cards_changed {
+            self.state.cards = self.seq;
+            if let Some(wakes) = self.account.wakes() {
+                let id = self.account.id();
+                self.txn.on_commit(move || wakes.wake(id));
+            }
+        }
         self.txn.put(&self.keys.state(), &encode(&self.state))?;
         let mut folders: Vec<_> = self.deltas.keys().map(|(folder, _)| *folder).collect();
         folders.dedup();

@@ -23,6 +23,7 @@ use crate::record::Account;
 use crate::rules::Registry;
 use crate::secret::SecretHasher;
 use crate::throttle::Throttle;
+use crate::watch::Wakes;
 
 /// What is asked of an opened store.
 pub struct Options {
@@ -80,6 +81,7 @@ pub(crate) struct Shared {
     pub stopping: CancellationToken,
     pub wake: Notify,
     pub deliveries: crate::schedule::Deliveries,
+    pub wakes: Arc<Wakes>,
     /// Packs whose records were moved, and the last moment at which somebody may look for them there.
     pub retired_packs: Mutex<BTreeMap<u64, u64>>,
     accounts: RwLock<HashMap<AccountId, Arc<AccountHandle>>>,
@@ -112,6 +114,7 @@ impl Core {
             stopping: CancellationToken::new(),
             wake: Notify::new(),
             deliveries: Default::default(),
+            wakes: Arc::default(),
             retired_packs: Mutex::default(),
             accounts: RwLock::default(),
         })))
@@ -195,6 +198,7 @@ impl Core {
         let mut accounts = self.0.accounts.write();
         let handle =
             accounts.entry(record.id).or_insert_with(|| Arc::new(AccountHandle::new(record, key))).clone();
+        handle.set_wakes(self.0.wakes.clone());
         Ok(handle)
     }
 

@@ -32,6 +32,7 @@ mod access;
 mod account;
 mod as_of;
 mod audit;
+mod birthdays;
 mod bucket;
 mod check;
 mod checksum;

@@ -74,6 +74,8 @@ pub struct FolderFacts {
     pub components: Components,
     /// Whether the events of a calendar make nobody busy (RFC 6638 §9.1).
     pub transparent: bool,
+    /// Whether its members are made by the server: nobody else writes there.
+    pub derived: bool,
 }
 
 /// Facts of a calendar object.

@@ -80,6 +80,12 @@ pub struct AccountState {
     pub locks: u64,
     /// Time of the last commit; times of commits never go back.
     pub time: Timestamp,
+    /// The last commit that changed a birthday, or which address books there are. Shape 4.
+    pub cards: Seq,
+    /// Birthdays are derived as of this commit. Shape 4.
+    pub birthdays: Seq,
+    /// The calendar of birthdays, 0 before there is one. Shape 4.
+    pub birthdays_folder: u64,
 }
 
 /// An app credential. Secrets are stored as keyed hashes, the S3 secret sealed.
@@ -292,6 +298,8 @@ pub struct Folder {
     pub components: Components,
     /// A calendar whose events make nobody busy (RFC 6638 §9.1). Shape 4.
     pub transparent: bool,
+    /// Its members are made by the server and by nobody else. Shape 4.
+    pub derived: bool,
 }
 
 /// The part of a bucket's settings that decides about writes.

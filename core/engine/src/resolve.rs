@@ -151,6 +151,7 @@ pub fn node(key: &EntryKey, entry: &Entry, folder: Option<&Folder>, properties: 
                 documents: row.map_or(0, |r| r.documents),
                 components: row.map_or(Components::ALL, |r| r.components),
                 transparent: row.is_some_and(|r| r.transparent),
+                derived: row.is_some_and(|r| r.derived),
             };
             let etag = allod_model::Etag(format!("f{:x}-{:x}", entry.node.0, below.0));
             let modified = row.map_or(entry.modified, |r| r.modified.max(entry.modified));

@@ -264,6 +264,7 @@ impl Walk {
             ruled: false,
             components: source.as_ref().map_or(Components::ALL, |row| row.components),
             transparent: source.is_some_and(|row| row.transparent),
+            derived: false,
         };
         commit.txn.put(&commit.keys.folder(copy), &encode(&row))?;
         match (parent, frame.key) {
