@@ -235,8 +235,8 @@ impl Planned {
         all.extend(others);
         let mut text = object(uid, NAMES[self.organizer], &all, "")
             .replace("SUMMARY:Lunch", &format!("SUMMARY:{}", self.summary))
-            .replace("20231201T100000Z", &format!("20231201T{:02}0000Z", self.hour))
-            .replace("20231201T110000Z", &format!("20231201T{:02}3000Z", self.hour));
+            .replace("20231201T110000Z", &format!("20231201T{:02}3000Z", self.hour))
+            .replace("20231201T100000Z", &format!("20231201T{:02}0000Z", self.hour));
         for (who, partstat) in &self.answers {
             text = with_answer(&text, NAMES[*who], partstat);
         }
