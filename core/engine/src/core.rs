@@ -80,8 +80,8 @@ pub(crate) struct Shared {
     pub disk_reserve_bytes: u64,
     pub stopping: CancellationToken,
     pub wake: Notify,
-    pub deliveries: crate::schedule::Deliveries,
     pub wakes: Arc<Wakes>,
+    pub deliveries: crate::schedule::Deliveries,
     /// Packs whose records were moved, and the last moment at which somebody may look for them there.
     pub retired_packs: Mutex<BTreeMap<u64, u64>>,
     accounts: RwLock<HashMap<AccountId, Arc<AccountHandle>>>,
@@ -113,8 +113,8 @@ impl Core {
             disk_reserve_bytes: options.disk_reserve_bytes,
             stopping: CancellationToken::new(),
             wake: Notify::new(),
-            deliveries: Default::default(),
             wakes: Arc::default(),
+            deliveries: Default::default(),
             retired_packs: Mutex::default(),
             accounts: RwLock::default(),
         })))

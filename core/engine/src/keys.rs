@@ -374,6 +374,11 @@ pub mod global {
         with(b"gp".to_vec(), hash)
     }
 
+    /// The file that an attachment's token opens, by the keyed hash of the token.
+    pub fn attachment(hash: &[u8; 32]) -> Vec<u8> {
+        with(b"gt".to_vec(), hash)
+    }
+
     /// The sealed token of a folder's link.
     pub fn link_of(owner: AccountId, folder: NodeId) -> Vec<u8> {
         with(with(b"gq".to_vec(), &owner.0.to_be_bytes()), &folder.0.to_be_bytes())

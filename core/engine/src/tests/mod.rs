@@ -11,6 +11,7 @@ use futures_util::{StreamExt, stream};
 
 use crate::*;
 
+mod attach;
 mod birthdays;
 mod find;
 mod history;
