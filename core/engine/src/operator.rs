@@ -376,6 +376,17 @@ impl Operator {
         Ok(Session::new(self.0.clone(), handle, Arc::new(Scope::unlimited()), actor, None, None))
     }
 
+    /// Wants the calendar of birthdays again after it was removed.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn want_birthdays(&self, account: &str) -> Result<()> {
+        let handle = self.handle(account)?;
+        self.0.want_birthdays(&handle).await?;
+        // The worker would do it too; a stopped server has none.
+        self.0.derive_birthdays(&handle).await
+    }
+
     /// The newest `limit` events of an account's audit log.
     ///
     /// # Errors

@@ -108,6 +108,18 @@ impl Failure {
         failure
     }
 
+    /// With another status.
+    pub(crate) fn status(mut self, status: StatusCode) -> Failure {
+        self.status = status;
+        self
+    }
+
+    /// Says which place the condition is about.
+    pub(crate) fn at(mut self, url: String) -> Failure {
+        self.place = Some(url);
+        self
+    }
+
     /// The condition that it names.
     #[cfg(test)]
     pub(crate) fn element_name(&self) -> Option<&'static str> {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use allod_core::{Core, Door, Proof, Session, Want};
+use allod_core::{Core, Door, Mount, Node, Proof, Session, Want};
 use allod_kit::{Authorization, Peer, RequestBody, ResponseBody, empty_body, parse_authorization};
 use allod_model::{Error, NameRule, Path, Precondition, Protocol, Timestamp};
 use http::header::{ALLOW, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
@@ -11,11 +11,12 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 
 use crate::condition::{Tagged, parse_precondition};
 use crate::error::{Answer, Doing, Failure};
+use crate::places::Places;
 use crate::propfind::{Depth, parse_depth};
-use crate::url::{Target, parse_reference, parse_target, place_url, tree_base};
+use crate::url::{Target, parse_reference, parse_target};
 use crate::{
-    acl, caldav, checksum, get, landing, lock, mkcol, propfind, proppatch, put, report, transfer,
-    virtual_place, well_known,
+    acl, caldav, checksum, get, import, landing, lock, mkcol, propfind, proppatch, published, put, report,
+    transfer, virtual_place, well_known,
 };
 
 /// Every method there is, in one list for all places, so that nothing can be learnt from it without login.
@@ -28,19 +29,28 @@ const CLIENT_BYTES_MAX: usize = 256;
 
 /// A request to a place in the session's own tree.
 pub(crate) struct Call {
+    /// On the account's own tree, or on what another account lends it.
     pub(crate) session: Session,
+    /// On the account's own tree.
+    pub(crate) own: Session,
+    /// How paths of `session` and URLs belong together.
+    pub(crate) places: Places,
+    /// The lent folder that the URL leads into.
+    pub(crate) mount: Option<Box<Mount>>,
     /// The account's name.
     pub(crate) account: String,
     /// When the request came, by the store's clock.
     pub(crate) now: Timestamp,
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
-    /// The place.
+    /// The place, in the tree of `session`.
     pub(crate) path: Path,
+    /// The place as the URL has it.
+    pub(crate) in_url: Path,
     /// The URL ended in a slash: a folder is meant.
     pub(crate) slash: bool,
-    /// The URL of the account's root without the slash at its end.
-    pub(crate) base: String,
+    /// What stands behind the `?` of the URL.
+    query: Option<String>,
     /// The authority of the request's target, if it names one.
     authority: Option<Authority>,
     /// Whether a trusted proxy stands between.
@@ -58,13 +68,19 @@ impl Call {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// Whether the URL's query has a word or a parameter of that name.
+    pub(crate) fn has_query(&self, name: &str) -> bool {
+        let query = self.query.as_deref().unwrap_or_default();
+        query.split('&').any(|pair| pair.split('=').next() == Some(name))
+    }
+
     /// Translates core's failures for what this call does.
     pub(crate) fn failing(&self, doing: Doing) -> impl Fn(Error) -> Failure {
-        let base = self.base.clone();
+        let places = self.places.clone();
         move |error| {
-            Failure::of(error, doing, |path| match Path::parse(path.as_bytes(), NameRule::Strict) {
-                Ok(path) => place_url(&base, &path, path.is_root()),
-                Err(_) => base.clone(),
+            Failure::of(error, doing, |path| {
+                let path = Path::parse(path.as_bytes(), NameRule::Strict).unwrap_or_else(|_| Path::root());
+                places.url(&path, path.is_root())
             })
         }
     }
@@ -72,9 +88,27 @@ impl Call {
     /// The conditions of the request.
     pub(crate) fn precondition(&self) -> Result<Precondition, Failure> {
         Ok(parse_precondition(&self.headers, |tag| match self.reference(tag) {
-            Ok(Target::Tree { account, path, .. }) if account == self.account => Tagged::Here(path),
+            Ok(Target::Tree { account, path, .. }) if account == self.account => {
+                self.places.path(path).map_or(Tagged::Foreign, Tagged::Here)
+            }
             _ => Tagged::Foreign,
         })?)
+    }
+
+    /// The lent folder itself, if that is the place.
+    pub(crate) fn mount_root(&self) -> Option<&Mount> {
+        self.mount.as_deref().filter(|mount| mount.path == self.path)
+    }
+
+    /// What stands at the place. A lent folder is seen with the borrower's own properties.
+    ///
+    /// # Errors
+    /// As [`Session::stat`].
+    pub(crate) async fn stat(&self, with_properties: bool) -> Result<Node, Error> {
+        match self.mount_root() {
+            Some(mount) => Ok(mount.node.clone()),
+            None => self.session.stat(&self.path, self.want(), with_properties).await,
+        }
     }
 
     /// A URL in a header.
@@ -91,7 +125,7 @@ impl Call {
 
     /// The URL of a place.
     pub(crate) fn url(&self, path: &Path, folder: bool) -> String {
-        place_url(&self.base, path, folder)
+        self.places.url(path, folder)
     }
 }
 
@@ -107,6 +141,10 @@ pub(crate) async fn handle(core: &Core, request: Request<RequestBody>, peer: Pee
     }
     if head.uri.path() == "/" && matches!(head.method, Method::GET | Method::HEAD) {
         return landing::page();
+    }
+    if let Some(token) = published::token(head.uri.path()) {
+        let answer = published::handle(core, token, &head.method, &head.headers, peer.client).await;
+        return answer.unwrap_or_else(Failure::into_response);
     }
     let answer = async {
         let target = parse_target(head.uri.path().as_bytes())?;
@@ -138,13 +176,18 @@ async fn authenticate(core: &Core, headers: &HeaderMap, address: IpAddr) -> Resu
         Authorization::Basic { username, password } => Proof::Password { username, password },
         Authorization::Bearer(token) => Proof::Bearer(token),
     };
-    let client = headers.get(USER_AGENT).map(|agent| {
-        let bytes = agent.as_bytes();
-        String::from_utf8_lossy(&bytes[..bytes.len().min(CLIENT_BYTES_MAX)]).into_owned()
-    });
+    let client = client_of(headers);
     let protocols = ["webdav", "caldav", "carddav"].map(Protocol::new).to_vec();
     let door = Door { protocols, address: Some(address), client };
     core.authenticate(proof, door).await.map_err(|error| Failure::of(error, Doing::Read, str::to_owned))
+}
+
+/// What the client calls itself.
+pub(crate) fn client_of(headers: &HeaderMap) -> Option<String> {
+    headers.get(USER_AGENT).map(|agent| {
+        let bytes = agent.as_bytes();
+        String::from_utf8_lossy(&bytes[..bytes.len().min(CLIENT_BYTES_MAX)]).into_owned()
+    })
 }
 
 /// Who asks, for what, when and by which way.
@@ -175,15 +218,28 @@ async fn route(asked: Asked, head: http::request::Parts, body: RequestBody) -> A
             "a URL with a query names nothing that can be written; encode '?' as %3F",
         ));
     }
+    let lent =
+        session.through(&path).await.map_err(|error| Failure::of(error, Doing::Read, str::to_owned))?;
+    let in_url = path.clone();
+    let (places, reached, path, mount) = match lent {
+        Some((mount, path)) => {
+            (Places::lent(&own, &mount), mount.session.clone(), path, Some(Box::new(mount)))
+        }
+        None => (Places::own(&own), session.clone(), path, None),
+    };
     let call = Call {
-        base: tree_base(&own),
-        session,
+        session: reached,
+        own: session,
+        places,
+        mount,
         account: own,
         now,
         method: head.method,
         headers: head.headers,
         path,
+        in_url,
         slash,
+        query: head.uri.query().map(str::to_owned),
         authority: head.uri.authority().cloned(),
         proxied,
     };
@@ -201,6 +257,7 @@ async fn route(asked: Asked, head: http::request::Parts, body: RequestBody) -> A
         "MKCALENDAR" => caldav::mkcalendar::handle(&call, body).await,
         "ACL" => acl::handle(&call).await,
         "PATCH" => checksum::handle(&call).await,
+        "POST" if import::is_import(&call) => import::handle(&call, body).await,
         "POST" => Err(Failure::method_not_allowed()),
         // RFC 9110 §15.6.2.
         _ => Err(Failure::new(StatusCode::NOT_IMPLEMENTED, "this method is not known here")),
@@ -218,6 +275,11 @@ async fn delete(call: &Call) -> Answer {
         }
     }
     let precondition = call.precondition()?;
+    if let Some(mount) = call.mount_root() {
+        // What was lent is given back; it stays with its owner.
+        call.own.leave(&mount.at).await.map_err(call.failing(Doing::Write))?;
+        return Ok(empty(StatusCode::NO_CONTENT));
+    }
     call.session.remove(&call.path, call.want(), precondition).await.map_err(call.failing(Doing::Write))?;
     Ok(empty(StatusCode::NO_CONTENT))
 }

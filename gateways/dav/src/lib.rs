@@ -26,9 +26,11 @@ mod carddav;
 mod checksum;
 mod error;
 mod expand_property;
+mod export;
 mod filter;
 mod get;
 mod handle;
+mod import;
 mod index_page;
 mod landing;
 mod live;
@@ -37,15 +39,18 @@ mod matches;
 mod mkcol;
 mod multiget;
 mod pages;
+mod places;
 mod plan;
 mod principal;
 mod principal_reports;
 mod propfind;
 mod proppatch;
 mod props;
+mod published;
 mod put;
 mod query;
 mod quirks;
+mod refusal;
 mod report;
 mod settable;
 mod sync_collection;
@@ -60,6 +65,8 @@ pub mod escape;
 pub mod range;
 pub mod url;
 pub mod xml;
+
+pub use published::{PUBLISHED_PREFIX, PUBLISHED_SUFFIX};
 
 use allod_core::Core;
 use allod_kit::{Gateway, Mount, Peer, RequestBody, ResponseBody};
@@ -88,6 +95,7 @@ impl Gateway for Dav {
         let discovery: &[&str] = &["OPTIONS", "PROPFIND", "REPORT", "GET", "HEAD"];
         let [caldav, carddav] = well_known::PLACES;
         vec![
+            Mount::prefix(PUBLISHED_PREFIX),
             Mount::prefix(caldav),
             Mount::prefix(carddav),
             Mount::prefix(url::DAV_PREFIX),

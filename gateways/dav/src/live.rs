@@ -16,13 +16,13 @@ impl Writer {
     /// Appends the value of a live property; `false` when the resource does not have it.
     pub(crate) fn value(&self, out: &mut Vec<u8>, live: Live, subject: Subject<'_>) -> bool {
         match live {
-            Live::ResourceType => write_resource_type(out, subject),
+            Live::ResourceType => write_resource_type(out, subject, self.is_lent),
             Live::DisplayName => self.display_name(out, subject),
             Live::CurrentUserPrincipal => write_href(out, &self.principal),
             Live::PrincipalCollectionSet => write_href(out, PRINCIPALS_PREFIX),
             Live::SupportedMethodSet => write_methods(out),
             Live::SupportedReportSet => report::write_supported(out, subject),
-            Live::Owner if !matches!(subject, Subject::Place(_)) => write_href(out, &self.principal),
+            Live::Owner if !matches!(subject, Subject::Place(_)) => write_href(out, &self.owner),
             Live::Owner | Live::Group => return false,
             Live::SupportedPrivilegeSet
             | Live::CurrentUserPrivilegeSet
@@ -52,10 +52,10 @@ impl Writer {
 
     fn display_name(&self, out: &mut Vec<u8>, subject: Subject<'_>) {
         match subject {
-            Subject::Node(node, _) if node.id == NodeId::ROOT => escape_into(out, &self.account),
+            Subject::Node(node, _) if node.id == NodeId::ROOT => escape_into(out, self.places.account()),
             Subject::Node(node, _) => escape_into(out, node.name.as_str()),
             Subject::Place(name) => escape_into(out, name),
-            Subject::Principal => escape_into(out, &self.account),
+            Subject::Principal => escape_into(out, self.places.account()),
         }
     }
 
@@ -71,7 +71,7 @@ impl Writer {
                 Live::ResourceId => self.resource_id(out, node),
                 Live::LockDiscovery => {
                     for held in locks {
-                        write_active_lock(out, held, &self.base, self.now);
+                        write_active_lock(out, held, &self.places, self.now);
                     }
                 }
                 Live::SupportedLock => out.extend_from_slice(
@@ -88,14 +88,7 @@ impl Writer {
     fn file_value(&self, out: &mut Vec<u8>, live: Live, node: &Node) -> Option<bool> {
         match live {
             Live::ContentLength => write_number(out, node.size),
-            Live::ContentType => match &node.calendar {
-                // RFC 5545 §8.1; whatever the client called it.
-                Some(facts) => {
-                    out.extend_from_slice(b"text/calendar; charset=utf-8; component=");
-                    out.extend_from_slice(facts.component.as_bytes());
-                }
-                None => escape_into(out, media_type(node)),
-            },
+            Live::ContentType => escape_into(out, &media_type(node)),
             Live::Etag => {
                 out.push(b'"');
                 escape_into(out, &node.etag.0);
@@ -156,14 +149,14 @@ impl Writer {
     /// RFC 5842 §3.1: a URI that stays with the resource wherever it goes.
     fn resource_id(&self, out: &mut Vec<u8>, node: &Node) {
         out.extend_from_slice(b"<D:href>urn:allod:node:");
-        crate::url::encode_segment(out, self.account.as_bytes());
+        crate::url::encode_segment(out, self.places.account().as_bytes());
         out.push(b':');
         write_number(out, node.id.0);
         out.extend_from_slice(b"</D:href>");
     }
 }
 
-fn write_resource_type(out: &mut Vec<u8>, subject: Subject<'_>) {
+fn write_resource_type(out: &mut Vec<u8>, subject: Subject<'_>, is_lent: bool) {
     if subject.is_folder() {
         out.extend_from_slice(b"<D:collection/>");
     }
@@ -173,6 +166,10 @@ fn write_resource_type(out: &mut Vec<u8>, subject: Subject<'_>) {
         Subject::Node(node, _) => {
             if let Some(facts) = &node.folder {
                 out.extend_from_slice(type_element(facts.kind));
+                if is_lent {
+                    // caldav-sharing §5.2.1.
+                    out.extend_from_slice(b"<CS:shared/>");
+                }
             }
         }
         Subject::Place(_) => {}

@@ -1,6 +1,6 @@
 //! PROPFIND (RFC 4918 §9.1) on files and folders, streamed page by page.
 
-use allod_core::{Listing, Lock, Node, Session};
+use allod_core::{Listing, Lock, Mount, Node, Session};
 use allod_kit::{RequestBody, ResponseBody, full_body};
 use allod_model::{EntryKey, Error, ErrorKind, Path, Timestamp};
 use http::header::HeaderValue;
@@ -10,11 +10,12 @@ use crate::body::read_xml;
 use crate::error::{Answer, Doing, Failure};
 use crate::handle::{Call, xml};
 use crate::pages::{Pages, paged};
+use crate::places::Places;
 use crate::plan::{Live, Plan};
 use crate::principal;
 use crate::props::{Subject, Writer, held};
 use crate::quirks::quirk_windows_small_rows;
-use crate::url::place_url;
+use crate::url::principal_url;
 use crate::xml::Document;
 
 /// Most documents below a folder that is listed with everything below it.
@@ -64,6 +65,8 @@ pub struct Preference {
     pub minimal: bool,
     /// `depth-noroot`.
     pub no_root: bool,
+    /// `return=representation`.
+    pub representation: bool,
 }
 
 /// Reads `Prefer`.
@@ -73,6 +76,7 @@ pub fn parse_prefer(headers: &HeaderMap) -> Preference {
         for word in value.split([',', ';']) {
             let word: String = word.chars().filter(|c| !c.is_whitespace() && *c != '"').collect();
             preference.minimal |= word.eq_ignore_ascii_case("return=minimal");
+            preference.representation |= word.eq_ignore_ascii_case("return=representation");
             preference.no_root |= word.eq_ignore_ascii_case("depth-noroot");
         }
     }
@@ -141,10 +145,15 @@ pub(crate) async fn parse(headers: &HeaderMap, body: RequestBody) -> Result<Ques
 }
 
 /// A writer with what the plan needs of the account.
-pub(crate) async fn writer(session: &Session, plan: Plan, now: Timestamp) -> Result<Writer, Error> {
+pub(crate) async fn writer(
+    session: &Session,
+    places: &Places,
+    plan: Plan,
+    now: Timestamp,
+) -> Result<Writer, Error> {
     let wants_quota = plan.asks(Live::QuotaAvailable) || plan.asks(Live::QuotaUsed);
     let facts = principal::facts(session, &plan).await?;
-    let mut writer = Writer::new(plan, &session.account(), now);
+    let mut writer = Writer::new(plan, places, now);
     writer.facts = facts;
     if wants_quota {
         let quota = session.quota().await?;
@@ -158,8 +167,7 @@ pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
     let question = parse(&call.headers, body).await?;
     let preference = question.preference;
     let failing = call.failing(Doing::Read);
-    let node =
-        call.session.stat(&call.path, call.want(), question.plan.needs_dead()).await.map_err(&failing)?;
+    let node = call.stat(question.plan.needs_dead()).await.map_err(&failing)?;
     let documents = node.folder.map_or(0, |facts| facts.documents);
     if question.depth == Depth::Infinity && documents > DOCUMENTS_MAX {
         // RFC 4918 §9.1: a server may refuse infinite depth, with this condition.
@@ -185,12 +193,14 @@ async fn listing(call: &Call, node: &Node, question: Question) -> Result<Respons
         (true, false) => session.locks(path).await?,
     };
     let url = call.url(path, node.is_folder());
-    let mut writer = writer(session, plan, call.now).await?;
+    let mut writer = writer(session, &call.places, plan, call.now).await?;
     let mut out = Vec::with_capacity(2 * ROW_BYTES);
     out.extend_from_slice(MULTISTATUS_HEAD);
     if !(members && preference.no_root) {
         let held = held(&locks, path, node.is_folder());
+        writer.is_lent = call.mount_root().is_some();
         writer.response(&mut out, url.as_bytes(), Subject::Node(node, &held));
+        writer.is_lent = false;
     }
     if !members {
         out.extend_from_slice(MULTISTATUS_TAIL);
@@ -201,8 +211,21 @@ async fn listing(call: &Call, node: &Node, question: Question) -> Result<Respons
         left: MEMBERS_MAX,
         folders: Vec::new(),
     });
+    for mount in session.mounts(path).await? {
+        write_mount(&mut out, &mut writer, &mount);
+    }
     let folder = path.clone();
     paged(out, Members { session: session.clone(), writer, folder, url, locks, after: None, deeper }).await
+}
+
+/// Appends a folder that another account lends.
+fn write_mount(out: &mut Vec<u8>, writer: &mut Writer, mount: &Mount) {
+    let url = writer.places.url(&mount.at, true);
+    let owner = std::mem::replace(&mut writer.owner, principal_url(&mount.owner));
+    writer.is_lent = true;
+    writer.response(out, url.as_bytes(), Subject::Node(&mount.node, &[]));
+    writer.is_lent = false;
+    writer.owner = owner;
 }
 
 /// What is left to list.
@@ -297,7 +320,7 @@ impl Members {
                 locks => locks?,
             };
         }
-        self.url = place_url(&self.writer.base, &folder, true);
+        self.url = self.writer.places.url(&folder, true);
         self.folder = folder;
         Ok(true)
     }
@@ -345,7 +368,10 @@ mod tests {
     fn preferences() {
         let mut headers = HeaderMap::new();
         headers.append("prefer", "return=\"minimal\"; x, depth-noroot".parse().unwrap());
-        assert_eq!(parse_prefer(&headers), Preference { minimal: true, no_root: true });
+        assert_eq!(
+            parse_prefer(&headers),
+            Preference { minimal: true, no_root: true, representation: false }
+        );
         assert_eq!(parse_prefer(&HeaderMap::new()), Preference::default());
     }
 
@@ -385,7 +411,8 @@ mod tests {
             session.make_folder(&path, FolderOptions::default(), Precondition::default()).await.unwrap();
         }
         for (left, rows) in [(3, 3), (2, 2), (0, 0)] {
-            let writer = writer(&session, Plan::all(), Timestamp::from_secs(0)).await.unwrap();
+            let writer =
+                writer(&session, &Places::own("alice"), Plan::all(), Timestamp::from_secs(0)).await.unwrap();
             let url = "/dav/alice/d/".to_owned();
             let deeper = Some(Deeper { asked: url.clone(), left, folders: Vec::new() });
             let (session, folder) = (session.clone(), folder.clone());

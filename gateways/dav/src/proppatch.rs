@@ -17,14 +17,21 @@ pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
     let document = read_xml(body).await?.ok_or_else(|| Failure::bad_request("PROPPATCH needs a body"))?;
     let update = parse_update(document.root())?;
     let failing = call.failing(Doing::Properties);
-    let node = call.session.stat(&call.path, call.want(), false).await.map_err(&failing)?;
+    let node = call.stat(false).await.map_err(&failing)?;
     let url = call.url(&call.path, node.is_folder());
     if update.refused.is_empty() {
         let precondition = call.precondition()?;
-        call.session
-            .set_properties(&call.path, call.want(), update.changes, precondition)
-            .await
-            .map_err(&failing)?;
+        match call.mount_root() {
+            // caldav-sharing §5.5.3: a name and a color of one's own for what is lent.
+            Some(mount) => {
+                call.own.set_mount_properties(&mount.at, update.changes).await.map_err(&failing)?;
+            }
+            None => {
+                let changed =
+                    call.session.set_properties(&call.path, call.want(), update.changes, precondition);
+                changed.await.map_err(&failing)?;
+            }
+        }
     }
     let preference = parse_prefer(&call.headers);
     if preference.minimal && update.refused.is_empty() {

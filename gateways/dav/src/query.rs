@@ -23,10 +23,11 @@ pub(crate) struct Query {
 /// Answers a query. `matches` judges a single object, and prepares the writer for it.
 pub(crate) async fn answer(call: &Call, mut query: Query, matches: fn(&Question, &Found) -> bool) -> Answer {
     let failing = call.failing(Doing::Report);
-    let node = call.session.stat(&call.path, call.want(), false).await.map_err(&failing)?;
+    let node = call.stat(false).await.map_err(&failing)?;
     let preference = parse_prefer(&call.headers);
     query.plan.minimal |= preference.minimal;
-    let writer = propfind::writer(&call.session, query.plan, call.now).await.map_err(&failing)?;
+    let writer =
+        propfind::writer(&call.session, &call.places, query.plan, call.now).await.map_err(&failing)?;
     let body = if node.is_folder() {
         let folders = folders(call, &node, query.question.kind()).await?;
         let asked = call.url(&call.path, true);

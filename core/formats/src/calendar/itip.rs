@@ -13,6 +13,7 @@ mod derive;
 mod edits;
 mod essence;
 mod incoming;
+pub(super) mod managed;
 mod merge;
 mod organizer;
 mod outgoing;
