@@ -33,6 +33,7 @@ mod route;
 
 pub use arrange::{Arranged, OVERTAKEN_TRIES, is_overtaken};
 pub use busy::BusyAnswer;
+pub use calendars::is_scheduled;
 pub use deliver::Deliveries;
 pub use moving::Transfer;
 pub use outbox::{Claimed, Outbox, Settled};

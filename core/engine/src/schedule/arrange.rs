@@ -188,6 +188,16 @@ impl Session {
         let view = self.view()?;
         let making = making(self.core().0.env.now());
         let was = old.as_ref().map_or(Standing::None, |old| old.standing);
+        if let (Some(was), Some(now)) = (&old, new)
+            && uid_of(&was.bytes) != uid_of(now)
+        {
+            // Another event in the same place: the one goes, the other comes.
+            let gone = self.arranged(old, None, Standing::None, owner, pre, reply)?;
+            let mut come = self.arranged(None, new, now_standing, owner, pre, reply)?;
+            let both = [gone.outgoing, come.outgoing].into_iter();
+            come.outgoing = Arc::new(both.flat_map(|one| Arc::try_unwrap(one).unwrap_or_default()).collect());
+            return Ok(come);
+        }
         let old = old.as_ref().map(|old| old.bytes.as_slice());
         if let Some(new) = new {
             itip::same_organizer(new).map_err(refused)?;

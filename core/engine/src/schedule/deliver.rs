@@ -36,6 +36,21 @@ pub struct Deliveries {
     pub(super) domains: RwLock<Vec<String>>,
     /// Something was put into an outbox.
     pub(super) posted: Notify,
+    /// Where a test ends the process.
+    #[cfg(test)]
+    pub crash: std::sync::atomic::AtomicU8,
+}
+
+/// Moments between two commits, at which a process can end.
+#[derive(Clone, Copy)]
+#[cfg_attr(not(test), allow(dead_code, reason = "named by tests"))]
+pub enum Moment {
+    /// The sender's commit is made, and nothing delivered.
+    Made = 1,
+    /// The recipient's commit is made, and the sender's rows are still there.
+    Taken = 2,
+    /// All is delivered, but for what the recipients send because of it.
+    Answered = 3,
 }
 
 impl Core {
@@ -49,6 +64,21 @@ impl Core {
         let canonical = itip::canonical_address(address);
         let domain = canonical.rsplit_once('@').map(|(_, domain)| domain);
         domain.is_some_and(|domain| self.0.deliveries.domains.read().iter().any(|own| own == domain))
+    }
+
+    #[cfg(test)]
+    fn pass(&self, moment: Moment) -> Result<()> {
+        let crash = self.0.deliveries.crash.load(std::sync::atomic::Ordering::SeqCst);
+        if crash == moment as u8 {
+            Err(Error::new(ErrorKind::Unavailable, "ended by a test"))
+        } else {
+            Ok(())
+        }
+    }
+
+    #[cfg(not(test))]
+    fn pass(&self, _: Moment) -> Result<()> {
+        Ok(())
     }
 
     /// Delivers what an account's last commit left to be sent, and waits a bounded time for it. What can't be delivered
@@ -97,6 +127,7 @@ impl Core {
             let turn = self.0.deliveries.senders.lock().entry(sender.id()).or_default().clone();
             let _turn = turn.lock().await;
             next.extend(self.deliver_all(&sender).await?);
+            self.pass(Moment::Answered)?;
         }
         Ok(())
     }
@@ -118,6 +149,7 @@ impl Core {
             let mut done = Vec::with_capacity(jobs.len());
             let mut failed = None;
             for (id, bytes, job) in jobs {
+                self.pass(Moment::Made)?;
                 match self.deliver_one(sender, id, &job, bytes).await {
                     Ok(outcome) => {
                         if outcome == (Outcome::Done { more: true }) {
@@ -132,6 +164,7 @@ impl Core {
                     }
                 }
             }
+            self.pass(Moment::Taken)?;
             self.settle_jobs(sender, done).await?;
             if let Some(error) = failed {
                 return Err(error);

@@ -153,6 +153,218 @@ async fn an_invitation_arrives_is_answered_and_told_to_all() {
 }
 
 #[tokio::test]
+async fn a_crash_delivers_everything_once() {
+    for moment in 1..=3_u8 {
+        let memory = Arc::new(allod_meta::memory::Memory::new());
+        let open = || async {
+            let (env, _) = Env::simulated(42, Timestamp::from_secs(1_700_000_000));
+            let options = Options { env, ..Options::new(BlobConfig::new("memory:///")) };
+            Core::open(Store::new(memory.clone()), MasterKey::from_bytes(&[7; 32]), options).await.unwrap()
+        };
+        let crash = |core: &Core, moment: u8| {
+            core.0.deliveries.crash.store(moment, std::sync::atomic::Ordering::SeqCst);
+        };
+        let core = open().await;
+        for name in ["alice", "bob", "carol"] {
+            let emails = Some(vec![format!("{name}@example.com")]);
+            let change = AccountChange { emails, ..AccountChange::default() };
+            core.operator().add_account(name, change).await.unwrap();
+        }
+        let at = format!("{HOME}/e.ics");
+        crash(&core, moment);
+        let alice = core.operator().session("alice").unwrap();
+        write(&alice, &at, &object("e", "alice", &["alice", "bob", "carol"], "")).await.unwrap();
+        core.close().await.unwrap();
+
+        let core = open().await;
+        core.deliver_pending().await.unwrap();
+        let [alice, bob, carol] =
+            ["alice", "bob", "carol"].map(|name| core.operator().session(name).unwrap());
+        assert_eq!((inbox(&bob).await.len(), inbox(&carol).await.len()), (1, 1), "{moment}");
+        let (bobs, text) = only(&bob).await;
+        crash(&core, moment);
+        write(&bob, &bobs, &with_answer(&text, "bob", "TENTATIVE")).await.unwrap();
+        core.close().await.unwrap();
+
+        let core = open().await;
+        core.deliver_pending().await.unwrap();
+        core.deliver_pending().await.unwrap();
+        let _ = alice;
+        let [alice, bob, carol] =
+            ["alice", "bob", "carol"].map(|name| core.operator().session(name).unwrap());
+        assert_eq!(answer(&read(&alice, &at).await, "bob").0, "TENTATIVE", "{moment}");
+        assert_eq!(answer(&only(&carol).await.1, "bob").0, "TENTATIVE", "{moment}");
+        let counts = (inbox(&alice).await.len(), inbox(&bob).await.len(), inbox(&carol).await.len());
+        assert_eq!(counts, (1, 1, 1), "{moment}");
+        assert_nothing_waits(&core);
+        let report = core.check(false, &|_, _| {}).await.unwrap();
+        assert!(report.is_clean(), "{:#?}", report.problems);
+    }
+}
+
+/// No message and no piece of one is left.
+fn assert_nothing_waits(core: &Core) {
+    use allod_meta::Lookup;
+    let view = core.view().unwrap();
+    for record in core.account_records().unwrap() {
+        let keys = crate::keys::Keys::new(record.id);
+        for part in [0, 1, 3] {
+            assert!(view.scan_prefix(&keys.schedule(part), None, 1).unwrap().is_empty(), "part {part}");
+        }
+    }
+}
+
+/// What an event should look like.
+#[derive(Clone, Debug)]
+struct Planned {
+    organizer: usize,
+    summary: u32,
+    hour: u32,
+    /// Who takes part, and his answer.
+    answers: std::collections::BTreeMap<usize, &'static str>,
+    /// Who put his copy away.
+    away: std::collections::BTreeSet<usize>,
+}
+
+const NAMES: [&str; 3] = ["alice", "bob", "carol"];
+
+impl Planned {
+    fn text(&self, uid: &str) -> String {
+        let others: Vec<&str> = self.answers.keys().map(|who| NAMES[*who]).collect();
+        let mut all = vec![NAMES[self.organizer]];
+        all.extend(others);
+        let mut text = object(uid, NAMES[self.organizer], &all, "")
+            .replace("SUMMARY:Lunch", &format!("SUMMARY:{}", self.summary))
+            .replace("20231201T110000Z", &format!("20231201T{:02}3000Z", self.hour))
+            .replace("20231201T100000Z", &format!("20231201T{:02}0000Z", self.hour));
+        for (who, partstat) in &self.answers {
+            text = with_answer(&text, NAMES[*who], partstat);
+        }
+        text
+    }
+}
+
+#[tokio::test]
+async fn three_accounts_agree_on_everything() {
+    for seed in 0..6_u64 {
+        let (bench, people) = people(&NAMES).await;
+        let mut plans: std::collections::BTreeMap<String, Planned> = Default::default();
+        let mut bytes = noise(seed, 4 * 120).into_iter();
+        for step in 0..120_u32 {
+            let Some([what, who, which, how]) = bytes.next_chunk_of_4() else { break };
+            bench.clock.advance_secs(i64::from(how % 3));
+            let who = usize::from(who) % NAMES.len();
+            let uids: Vec<String> = plans.keys().cloned().collect();
+            let chosen = uids.get(usize::from(which) % uids.len().max(1)).cloned();
+            let at = |uid: &str| format!("{HOME}/{uid}-own.ics");
+            match (what % 8, chosen) {
+                (0 | 1, _) | (_, None) => {
+                    let uid = format!("u{step}");
+                    let others = (0..NAMES.len()).filter(|other| *other != who);
+                    let answers =
+                        others.filter(|other| how >> other & 1 == 1).map(|other| (other, "NEEDS-ACTION"));
+                    let plan = Planned {
+                        organizer: who,
+                        summary: step,
+                        hour: 1 + u32::from(how) % 20,
+                        answers: answers.collect(),
+                        away: Default::default(),
+                    };
+                    write(&people[who], &at(&uid), &plan.text(&uid)).await.unwrap();
+                    plans.insert(uid, plan);
+                }
+                (2..=4, Some(uid)) => {
+                    // The organizer changes something.
+                    let plan = plans.get_mut(&uid).unwrap();
+                    match how % 4 {
+                        0 => plan.summary = step,
+                        1 => {
+                            let hour = 1 + (plan.hour + 1) % 20;
+                            plan.hour = hour;
+                            plan.answers.values_mut().for_each(|answer| *answer = "NEEDS-ACTION");
+                        }
+                        2 => {
+                            let guest = (plan.organizer + 1 + usize::from(how) % 2) % NAMES.len();
+                            if plan.answers.remove(&guest).is_none() {
+                                plan.answers.insert(guest, "NEEDS-ACTION");
+                            }
+                        }
+                        _ => plan.summary = step + 1000,
+                    }
+                    plan.away.clear();
+                    write(&people[plan.organizer], &at(&uid), &plan.text(&uid)).await.unwrap();
+                }
+                (5 | 6, Some(uid)) => {
+                    // An attendee answers, or puts it away.
+                    let plan = plans.get_mut(&uid).unwrap();
+                    if !plan.answers.contains_key(&who) || plan.away.contains(&who) {
+                        continue;
+                    }
+                    let (his, text) = copy_of(&people[who], &uid).await.unwrap();
+                    if how % 4 == 3 {
+                        remove(&people[who], &his).await.unwrap();
+                        plan.away.insert(who);
+                        plan.answers.insert(who, "DECLINED");
+                    } else {
+                        let partstat = ["ACCEPTED", "DECLINED", "TENTATIVE"][usize::from(how % 4)];
+                        write(&people[who], &his, &with_answer(&text, NAMES[who], partstat)).await.unwrap();
+                        plan.answers.insert(who, partstat);
+                    }
+                }
+                (_, Some(uid)) => {
+                    let plan = plans.remove(&uid).unwrap();
+                    remove(&people[plan.organizer], &at(&uid)).await.unwrap();
+                    for guest in plan.answers.keys().filter(|guest| !plan.away.contains(*guest)) {
+                        let (_, text) = copy_of(&people[*guest], &uid).await.unwrap();
+                        assert!(text.contains("STATUS:CANCELLED"), "seed {seed} step {step}: {text}");
+                    }
+                }
+            }
+            for (uid, plan) in &plans {
+                let everybody = plan.answers.keys().filter(|who| !plan.away.contains(*who));
+                for who in everybody.chain([&plan.organizer]) {
+                    let told = format!("seed {seed} step {step} {uid} at {}: {plan:?}", NAMES[*who]);
+                    let (_, text) = copy_of(&people[*who], uid).await.expect(&told);
+                    assert!(text.contains(&format!("SUMMARY:{}\r\n", plan.summary)), "{told}\n{text}");
+                    assert!(
+                        text.contains(&format!("DTSTART:20231201T{:02}0000Z", plan.hour)),
+                        "{told}\n{text}"
+                    );
+                    assert!(!text.contains("CANCELLED"), "{told}");
+                    for (guest, partstat) in &plan.answers {
+                        assert_eq!(answer(&text, NAMES[*guest]).0, *partstat, "{told}\n{text}");
+                    }
+                }
+            }
+        }
+        assert_nothing_waits(&bench.core);
+        bench.assert_clean().await;
+    }
+}
+
+trait Four {
+    fn next_chunk_of_4(&mut self) -> Option<[u8; 4]>;
+}
+
+impl Four for std::vec::IntoIter<u8> {
+    fn next_chunk_of_4(&mut self) -> Option<[u8; 4]> {
+        Some([self.next()?, self.next()?, self.next()?, self.next()?])
+    }
+}
+
+/// An account's copy of an event: where, and what.
+async fn copy_of(session: &Session, uid: &str) -> Option<(String, String)> {
+    for name in names(session, HOME).await {
+        let at = format!("{HOME}/{name}");
+        let text = read(session, &at).await;
+        if text.contains(&format!("UID:{uid}\r\n")) {
+            return Some((at, text));
+        }
+    }
+    None
+}
+
+#[tokio::test]
 async fn declining_by_removal_can_be_silent() {
     // RFC 6638 §8.1
     let (_bench, people) = people(&["alice", "bob", "carol"]).await;
