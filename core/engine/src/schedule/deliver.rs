@@ -109,6 +109,7 @@ impl Core {
             if waiting {
                 outcome = self.deliver_from(record.id).await.and(outcome);
             }
+            outcome = self.expire_outbox(record.id).await.and(outcome);
         }
         outcome
     }
