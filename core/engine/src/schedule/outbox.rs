@@ -159,7 +159,13 @@ impl Core {
                 if found.len() == most {
                     return Ok(found);
                 }
-                let bytes = job::bytes(&view, &sender, id, &job)?;
+                let bytes = match job::bytes(&view, &sender, id, &job) {
+                    Ok(bytes) => bytes,
+                    Err(fault) => {
+                        tracing::error!(error = %fault.0, "a message in the outbox cannot be read");
+                        continue;
+                    }
+                };
                 found.push(Claimed {
                     id: id.text(record.id),
                     account: record.name.clone(),

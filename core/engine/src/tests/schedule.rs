@@ -558,6 +558,47 @@ async fn messages_to_elsewhere_wait_for_whoever_mails_them() {
 }
 
 #[tokio::test]
+async fn answers_come_by_mail_too() {
+    // RFC 6047
+    let (bench, people) = people(&["alice", "bob"]).await;
+    let [alice, bob] = &people[..] else { panic!() };
+    let operator = bench.core.operator();
+    let at = format!("{HOME}/e.ics");
+    write(alice, &at, &object("e", "alice", &["alice", "bob", "dave@elsewhere.org"], "")).await.unwrap();
+    let sent = operator.outbox().list(1).await.unwrap().remove(0);
+    let request = String::from_utf8(sent.bytes).unwrap();
+    let reply = request
+        .replace("NEEDS-ACTION;RSVP=TRUE:mailto:dave", "ACCEPTED;RSVP=TRUE:mailto:dave")
+        .replace("METHOD:REQUEST", "METHOD:REPLY");
+    for (to, from, expected) in [
+        ("alice", "mallory@elsewhere.org", Mailed::Left),
+        ("bob", "dave@elsewhere.org", Mailed::Left),
+        ("alice", "Dave@Elsewhere.org", Mailed::Taken),
+        ("alice", "Dave@Elsewhere.org", Mailed::Taken),
+    ] {
+        let taken = operator.take_mailed(to, from, reply.as_bytes()).await.unwrap();
+        assert_eq!(taken, expected, "{to} from {from}");
+    }
+    assert_eq!(answer(&read(alice, &at).await, "dave@elsewhere.org").0, "ACCEPTED");
+    assert_eq!(answer(&only(bob).await.1, "dave@elsewhere.org").0, "ACCEPTED", "told by a refresh");
+    assert_eq!((inbox(alice).await.len(), inbox(bob).await.len()), (1, 1));
+    // An invitation of a stranger is a mail; what was accepted is kept up to date.
+    let theirs = object("t", "x", &["bob"], "").replace("mailto:x@example.com", "mailto:x@elsewhere.org");
+    let invitation = theirs.replace("BEGIN:VEVENT", "METHOD:REQUEST\r\nBEGIN:VEVENT");
+    let mailed = operator.take_mailed("bob", "x@elsewhere.org", invitation.as_bytes()).await.unwrap();
+    assert_eq!(mailed, Mailed::Left);
+    write(bob, &format!("{HOME}/t.ics"), &with_answer(&theirs, "bob", "ACCEPTED")).await.unwrap();
+    let answered = operator.outbox().list(10).await.unwrap();
+    assert!(answered.iter().any(|one| one.method == Method::Reply && one.to == "mailto:x@elsewhere.org"));
+    let moved =
+        invitation.replace("SUMMARY:Lunch", "SUMMARY:Tea").replace("DTSTAMP:202311", "DTSTAMP:202312");
+    let mailed = operator.take_mailed("bob", "x@elsewhere.org", moved.as_bytes()).await.unwrap();
+    assert_eq!(mailed, Mailed::Taken);
+    assert!(read(bob, &format!("{HOME}/t.ics")).await.contains("SUMMARY:Tea"));
+    bench.assert_clean().await;
+}
+
+#[tokio::test]
 async fn invitations_go_where_their_owner_wants_them() {
     // RFC 6638 §4.3
     let (_bench, people) = people(&["alice", "bob"]).await;
