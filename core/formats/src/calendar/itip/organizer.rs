@@ -7,7 +7,9 @@ use super::edits::Edits;
 use super::essence::{Essence, Matters};
 use super::outgoing::{Sparse, envelope, request_block};
 use super::parts::{Part, Parts};
-use super::{MESSAGE_BYTES_MAX, MESSAGES_BYTES_MAX, Making, Message, Method, Owner, Refusal, with_parts};
+use super::{
+    MESSAGE_BYTES_MAX, MESSAGES_BYTES_MAX, Making, Message, Method, Owner, PEOPLE_MAX, Refusal, with_parts,
+};
 use crate::component::Component;
 use crate::value::{Utc, unescape_text};
 
@@ -138,17 +140,16 @@ impl<'a> Settling<'_, '_, 'a, '_, '_> {
             let answers = party.by_server && !self.owner.is_canonical(&party.canonical);
             let unasked = party.partstat == "NEEDS-ACTION";
             let mut partstat = None;
-            if answers && rescheduled && !unasked {
+            if answers && rescheduled {
                 // RFC 6638 §3.2.8
-                partstat = Some("NEEDS-ACTION");
-            } else if let Some(known) =
-                known.filter(|known| answers && !unasked && known.partstat != party.partstat)
-            {
-                // RFC 6638 §3.2.1: an answer is the attendee's to change.
-                if self.strict {
+                partstat = Some("NEEDS-ACTION").filter(|_| !unasked);
+            } else if let Some(known) = known.filter(|known| answers && known.partstat != party.partstat) {
+                // RFC 6638 §3.2.1: an answer is the attendee's to change, or the organizer's to ask for again.
+                let asks = unasked && (self.strict || party.force_send.is_some());
+                if self.strict && !unasked {
                     return Err(Refusal::OrganizerChange("an attendee's answer is changed by himself only"));
                 }
-                partstat = Some(known.partstat.as_str());
+                partstat = Some(known.partstat.as_str()).filter(|_| !asks);
             }
             let mut changes = vec![("SCHEDULE-FORCE-SEND", None)];
             changes.extend(partstat.map(|partstat| ("PARTSTAT", Some(partstat))));
@@ -222,6 +223,9 @@ impl View {
     }
 }
 
+/// What somebody saw before and sees now.
+type Views = (Option<View>, Option<View>);
+
 /// What of the old object is cancelled for an attendee.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Cancelled {
@@ -268,10 +272,19 @@ impl<'s, 'd, 'a, 'o, 'b> Writer<'s, 'd, 'a, 'o, 'b> {
                 people.insert(party.canonical.clone(), party.address.clone());
             }
         }
-        // People who are to get the same get one message.
+        if people.len() > PEOPLE_MAX {
+            return Err(Refusal::TooMany("too many people to schedule with"));
+        }
+        // People who see the same hear the same, and who are to get the same get one message.
+        let mut known: BTreeMap<Views, Vec<Draft>> = BTreeMap::new();
         let mut drafts: BTreeMap<Draft, Vec<&String>> = BTreeMap::new();
         for canonical in people.keys() {
-            for draft in self.drafts_for(canonical) {
+            let view = |parts: Option<&Parts<'_, '_>>| parts.and_then(|parts| View::of(parts, canonical));
+            let (views, asks) = ((view(self.old), view(self.new)), self.forced.contains(canonical));
+            let for_all = known.entry(views).or_insert_with_key(|views| self.drafts_for(views, false));
+            let his =
+                if asks { self.drafts_for(&(view(self.old), view(self.new)), true) } else { for_all.clone() };
+            for draft in his {
                 drafts.entry(draft).or_default().push(canonical);
             }
         }
@@ -302,27 +315,25 @@ impl<'s, 'd, 'a, 'o, 'b> Writer<'s, 'd, 'a, 'o, 'b> {
     }
 
     /// RFC 6638 §3.2.1.2, a row and a column of its table at a time.
-    fn drafts_for(&self, attendee: &str) -> Vec<Draft> {
-        let old = self.old.and_then(|parts| Some((parts, View::of(parts, attendee)?)));
-        let new = self.new.and_then(|parts| Some((parts, View::of(parts, attendee)?)));
-        let asks_anew = self.forced.contains(attendee);
+    fn drafts_for(&self, (old, new): &Views, asks_anew: bool) -> Vec<Draft> {
+        let old = self.old.zip(old.as_ref());
+        let new = self.new.zip(new.as_ref());
         let request = |view: &View| Draft::Request { view: view.clone(), asks_anew };
         match (old, new) {
             (None, None) => Vec::new(),
-            (None, Some((_, view))) => vec![request(&view)],
-            (Some((_, view)), None) => vec![Draft::Cancel(whole(&view, self.old))],
+            (None, Some((_, view))) => vec![request(view)],
+            (Some((_, view)), None) => vec![Draft::Cancel(whole(view, self.old))],
             (Some((_, old_view)), Some((_, view))) if old_view.has_master && !view.has_master => {
-                vec![Draft::Cancel(whole(&old_view, self.old)), request(&view)]
+                vec![Draft::Cancel(whole(old_view, self.old)), request(view)]
             }
-            (Some((old, old_view)), Some((new, view))) => {
+            (Some(old), Some(new)) => {
                 let mut drafts = Vec::new();
-                let cancelled = cancelled_instances((old, &old_view), (new, &view));
+                let cancelled = cancelled_instances(old, new);
                 if let Some(cancelled) = cancelled.as_ref().filter(|cancelled| !cancelled.is_empty()) {
                     drafts.push(Draft::Cancel(cancelled.clone()));
                 }
-                let significant = cancelled.is_none() || is_significant((old, &old_view), (new, &view));
-                if significant || asks_anew {
-                    drafts.push(request(&view));
+                if cancelled.is_none() || is_significant(old, new) || asks_anew {
+                    drafts.push(request(new.1));
                 }
                 drafts
             }
