@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use allod_core::{Core, Door, Mount, Node, Proof, Session, Want};
+use allod_core::{Core, Door, Mount, Node, Proof, RemoveOptions, Session, Want};
 use allod_kit::{Authorization, Peer, RequestBody, ResponseBody, empty_body, parse_authorization};
 use allod_model::{Error, NameRule, Path, Precondition, Protocol, Timestamp};
 use http::header::{ALLOW, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
@@ -13,17 +13,18 @@ use crate::condition::{Tagged, parse_precondition};
 use crate::error::{Answer, Doing, Failure};
 use crate::places::Places;
 use crate::propfind::{Depth, parse_depth};
-use crate::url::{Target, parse_reference, parse_target};
+use crate::url::{Target, decode_parameter, parse_reference, parse_target};
 use crate::{
-    acl, caldav, checksum, get, import, landing, lock, mkcol, propfind, proppatch, published, put, report,
+    acl, caldav, checksum, get, landing, lock, mkcol, post, propfind, proppatch, published, put, report,
     transfer, virtual_place, well_known,
 };
 
 /// Every method there is, in one list for all places, so that nothing can be learnt from it without login.
 pub(crate) const ALLOWED: &str = "OPTIONS, GET, HEAD, PUT, DELETE, MKCOL, MKCALENDAR, COPY, MOVE, PROPFIND, \
-    PROPPATCH, LOCK, UNLOCK, REPORT, ACL";
-/// RFC 4918 §18, RFC 3744 §7.2, RFC 5689 §3.1, RFC 4791 §5.1, RFC 6352 §6.1.
-const COMPLIANCE: &str = "1, 2, 3, access-control, extended-mkcol, calendar-access, addressbook";
+    PROPPATCH, LOCK, UNLOCK, REPORT, ACL, POST";
+/// RFC 4918 §18, RFC 3744 §7.2, RFC 5689 §3.1, RFC 4791 §5.1, RFC 6352 §6.1, RFC 6638 §2, RFC 8607 §3.1.
+const COMPLIANCE: &str = "1, 2, 3, access-control, extended-mkcol, calendar-access, addressbook, \
+    calendar-auto-schedule, calendar-managed-attachments, calendarserver-sharing";
 /// Longest `User-Agent` handed on, in bytes.
 const CLIENT_BYTES_MAX: usize = 256;
 
@@ -55,6 +56,8 @@ pub(crate) struct Call {
     authority: Option<Authority>,
     /// Whether a trusted proxy stands between.
     proxied: bool,
+    /// Whether the client's connection is encrypted.
+    secure: bool,
 }
 
 impl Call {
@@ -72,6 +75,23 @@ impl Call {
     pub(crate) fn has_query(&self, name: &str) -> bool {
         let query = self.query.as_deref().unwrap_or_default();
         query.split('&').any(|pair| pair.split('=').next() == Some(name))
+    }
+
+    /// The value of a parameter of the URL's query.
+    pub(crate) fn query_value(&self, name: &str) -> Option<String> {
+        let pairs = self.query.as_deref()?.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.into_iter().find(|(own, _)| *own == name).map(|(_, value)| decode_parameter(value))
+    }
+
+    /// Scheme and authority of this server, as the client sees them.
+    pub(crate) fn origin(&self) -> String {
+        let forwarded = self.header("x-forwarded-host").filter(|_| self.proxied);
+        let authority = self.authority.as_ref().map(Authority::as_str);
+        let host = forwarded.or(authority).or_else(|| self.header(HOST.as_str())).unwrap_or("localhost");
+        // What a client claims to have asked for becomes part of a URL: nothing but a host's characters.
+        let host: String =
+            host.chars().filter(|c| c.is_ascii_alphanumeric() || ".-:[]".contains(*c)).collect();
+        format!("{}://{host}", if self.secure { "https" } else { "http" })
     }
 
     /// Translates core's failures for what this call does.
@@ -146,11 +166,15 @@ pub(crate) async fn handle(core: &Core, request: Request<RequestBody>, peer: Pee
         let answer = published::handle(core, token, &head.method, &head.headers, peer.client).await;
         return answer.unwrap_or_else(Failure::into_response);
     }
+    if let Some(token) = caldav::attachments::token(head.uri.path()) {
+        let answer = caldav::attachments::open(core, token, &head.method, &head.headers, peer.client).await;
+        return answer.unwrap_or_else(Failure::into_response);
+    }
     let answer = async {
         let target = parse_target(head.uri.path().as_bytes())?;
         let session = authenticate(core, &head.headers, peer.client).await?;
         let revoked = session.clone();
-        let asked = Asked { session, target, now: core.now(), proxied: peer.proxied };
+        let asked = Asked { session, target, now: core.now(), proxied: peer.proxied, secure: peer.tls };
         tokio::select! {
             biased;
             answer = route(asked, head, body) => answer,
@@ -196,10 +220,11 @@ struct Asked {
     target: Target,
     now: Timestamp,
     proxied: bool,
+    secure: bool,
 }
 
 async fn route(asked: Asked, head: http::request::Parts, body: RequestBody) -> Answer {
-    let Asked { session, target, now, proxied } = asked;
+    let Asked { session, target, now, proxied, secure } = asked;
     let method = head.method.as_str();
     let own = session.account();
     let (path, slash) = match target {
@@ -213,7 +238,7 @@ async fn route(asked: Asked, head: http::request::Parts, body: RequestBody) -> A
         }
     };
     // A `?` that a client forgot to encode would cut the name short: read on, but write nothing there.
-    if head.uri.query().is_some() && !matches!(method, "GET" | "HEAD" | "PROPFIND" | "REPORT") {
+    if head.uri.query().is_some() && !matches!(method, "GET" | "HEAD" | "PROPFIND" | "REPORT" | "POST") {
         return Err(Failure::bad_request(
             "a URL with a query names nothing that can be written; encode '?' as %3F",
         ));
@@ -242,6 +267,7 @@ async fn route(asked: Asked, head: http::request::Parts, body: RequestBody) -> A
         query: head.uri.query().map(str::to_owned),
         authority: head.uri.authority().cloned(),
         proxied,
+        secure,
     };
     match call.method.as_str() {
         "GET" | "HEAD" => get::handle(&call).await,
@@ -257,8 +283,7 @@ async fn route(asked: Asked, head: http::request::Parts, body: RequestBody) -> A
         "MKCALENDAR" => caldav::mkcalendar::handle(&call, body).await,
         "ACL" => acl::handle(&call).await,
         "PATCH" => checksum::handle(&call).await,
-        "POST" if import::is_import(&call) => import::handle(&call, body).await,
-        "POST" => Err(Failure::method_not_allowed()),
+        "POST" => post::handle(&call, body).await,
         // RFC 9110 §15.6.2.
         _ => Err(Failure::new(StatusCode::NOT_IMPLEMENTED, "this method is not known here")),
     }
@@ -280,7 +305,11 @@ async fn delete(call: &Call) -> Answer {
         call.own.leave(&mount.at).await.map_err(call.failing(Doing::Write))?;
         return Ok(empty(StatusCode::NO_CONTENT));
     }
-    call.session.remove(&call.path, call.want(), precondition).await.map_err(call.failing(Doing::Write))?;
+    // RFC 6638 §8.1: whoever organizes it is not to hear of it.
+    let no_reply = call.header("schedule-reply").is_some_and(|reply| reply.trim().eq_ignore_ascii_case("F"));
+    let options = RemoveOptions { no_reply };
+    let removed = call.session.remove_with(&call.path, call.want(), precondition, options).await;
+    removed.map_err(call.failing(Doing::Write))?;
     Ok(empty(StatusCode::NO_CONTENT))
 }
 

@@ -41,6 +41,7 @@ mod multiget;
 mod pages;
 mod places;
 mod plan;
+mod post;
 mod principal;
 mod principal_reports;
 mod propfind;
@@ -53,6 +54,7 @@ mod quirks;
 mod refusal;
 mod report;
 mod settable;
+mod sharing;
 mod sync_collection;
 mod transfer;
 mod virtual_place;
@@ -93,11 +95,12 @@ impl Gateway for Dav {
 
     fn mounts(&self) -> Vec<Mount> {
         let discovery: &[&str] = &["OPTIONS", "PROPFIND", "REPORT", "GET", "HEAD"];
-        let [caldav, carddav] = well_known::PLACES;
+        let [well_caldav, well_carddav] = well_known::PLACES;
         vec![
             Mount::prefix(PUBLISHED_PREFIX),
-            Mount::prefix(caldav),
-            Mount::prefix(carddav),
+            Mount::prefix(caldav::attachments::ATTACHMENTS_PREFIX),
+            Mount::prefix(well_caldav),
+            Mount::prefix(well_carddav),
             Mount::prefix(url::DAV_PREFIX),
             Mount::prefix(url::PRINCIPALS_PREFIX),
             Mount::exact("/", discovery),

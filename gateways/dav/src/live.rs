@@ -10,13 +10,13 @@ use crate::props::{
     Held, Subject, Writer, media_type, write_active_lock, write_href, write_number, write_sync_token,
 };
 use crate::url::PRINCIPALS_PREFIX;
-use crate::{acl, caldav, carddav, principal, report};
+use crate::{acl, caldav, carddav, principal, report, sharing};
 
 impl Writer {
     /// Appends the value of a live property; `false` when the resource does not have it.
     pub(crate) fn value(&self, out: &mut Vec<u8>, live: Live, subject: Subject<'_>) -> bool {
         match live {
-            Live::ResourceType => write_resource_type(out, subject, self.is_lent),
+            Live::ResourceType => write_resource_type(out, subject, &self.sharing),
             Live::DisplayName => self.display_name(out, subject),
             Live::CurrentUserPrincipal => write_href(out, &self.principal),
             Live::PrincipalCollectionSet => write_href(out, PRINCIPALS_PREFIX),
@@ -116,6 +116,9 @@ impl Writer {
             Live::QuotaUsed => write_number(out, node.size),
             // Both name a state of the same members, so they are the same.
             Live::SyncToken | Live::CTag => write_sync_token(out, node.id, facts.token),
+            Live::Invite | Live::AllowedSharingModes | Live::SharedUrl | Live::PublishUrl => {
+                return Some(self.sharing.write(out, live));
+            }
             live => {
                 let of_kind = match facts.kind {
                     Kind::Calendar => caldav::props::write_collection(out, live, facts),
@@ -132,14 +135,16 @@ impl Writer {
 
     /// RFC 6638 §9.2 and, for old clients, what it has in the place of RFC 4791's predecessor.
     fn inbox_value(&self, out: &mut Vec<u8>, live: Live) -> bool {
-        let calendars = &self.facts.calendars;
         match live {
-            Live::ScheduleDefaultCalendarUrl => match calendars.first() {
-                Some((url, _)) => write_href(out, url),
+            Live::ScheduleDefaultCalendarUrl => match &self.facts.default_calendar {
+                Some(url) => write_href(out, url),
                 None => return self.plan.names_only,
             },
             Live::CalendarFreeBusySet => {
-                calendars.iter().filter(|(_, opaque)| *opaque).for_each(|(url, _)| write_href(out, url));
+                self.facts.busy_calendars.iter().for_each(|url| write_href(out, url));
+            }
+            Live::SupportedCalendarData => {
+                out.extend_from_slice(b"<C:calendar-data content-type=\"text/calendar\" version=\"2.0\"/>");
             }
             _ => return false,
         }
@@ -156,7 +161,7 @@ impl Writer {
     }
 }
 
-fn write_resource_type(out: &mut Vec<u8>, subject: Subject<'_>, is_lent: bool) {
+fn write_resource_type(out: &mut Vec<u8>, subject: Subject<'_>, sharing: &sharing::Facts) {
     if subject.is_folder() {
         out.extend_from_slice(b"<D:collection/>");
     }
@@ -166,10 +171,7 @@ fn write_resource_type(out: &mut Vec<u8>, subject: Subject<'_>, is_lent: bool) {
         Subject::Node(node, _) => {
             if let Some(facts) = &node.folder {
                 out.extend_from_slice(type_element(facts.kind));
-                if is_lent {
-                    // caldav-sharing §5.2.1.
-                    out.extend_from_slice(b"<CS:shared/>");
-                }
+                sharing.write_type(out);
             }
         }
         Subject::Place(_) => {}

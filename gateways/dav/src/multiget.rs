@@ -116,7 +116,10 @@ impl Objects {
         let fits = match self.session.stat(&parent, Want::Folder, true).await {
             Ok(node) => {
                 self.writer.zone = timezones::of_collection(&node.properties);
-                node.folder.is_some_and(|facts| facts.kind == self.kind)
+                // RFC 6638 §2.2: what is in the inbox is had the same way.
+                let inbox = self.kind == Kind::Calendar;
+                node.folder
+                    .is_some_and(|facts| facts.kind == self.kind || (inbox && facts.kind == Kind::Inbox))
             }
             Err(error) if error.kind == ErrorKind::NotFound => false,
             Err(error) => return Err(error),

@@ -15,6 +15,7 @@ use crate::plan::{Live, Plan};
 use crate::principal;
 use crate::props::{Subject, Writer, held};
 use crate::quirks::quirk_windows_small_rows;
+use crate::sharing;
 use crate::url::principal_url;
 use crate::xml::Document;
 
@@ -198,9 +199,15 @@ async fn listing(call: &Call, node: &Node, question: Question) -> Result<Respons
     out.extend_from_slice(MULTISTATUS_HEAD);
     if !(members && preference.no_root) {
         let held = held(&locks, path, node.is_folder());
-        writer.is_lent = call.mount_root().is_some();
+        writer.sharing = match call.mount_root() {
+            Some(mount) => sharing::Facts::of_mount(mount),
+            None if call.mount.is_none() => {
+                sharing::Facts::of(session, &call.origin(), path, node, &writer.plan).await?
+            }
+            None => sharing::Facts::default(),
+        };
         writer.response(&mut out, url.as_bytes(), Subject::Node(node, &held));
-        writer.is_lent = false;
+        writer.sharing = sharing::Facts::default();
     }
     if !members {
         out.extend_from_slice(MULTISTATUS_TAIL);
@@ -215,22 +222,37 @@ async fn listing(call: &Call, node: &Node, question: Question) -> Result<Respons
         write_mount(&mut out, &mut writer, &mount);
     }
     let folder = path.clone();
-    paged(out, Members { session: session.clone(), writer, folder, url, locks, after: None, deeper }).await
+    paged(
+        out,
+        Members {
+            session: session.clone(),
+            origin: call.origin(),
+            writer,
+            folder,
+            url,
+            locks,
+            after: None,
+            deeper,
+        },
+    )
+    .await
 }
 
 /// Appends a folder that another account lends.
 fn write_mount(out: &mut Vec<u8>, writer: &mut Writer, mount: &Mount) {
     let url = writer.places.url(&mount.at, true);
     let owner = std::mem::replace(&mut writer.owner, principal_url(&mount.owner));
-    writer.is_lent = true;
+    writer.sharing = sharing::Facts::of_mount(mount);
     writer.response(out, url.as_bytes(), Subject::Node(&mount.node, &[]));
-    writer.is_lent = false;
+    writer.sharing = sharing::Facts::default();
     writer.owner = owner;
 }
 
 /// What is left to list.
 struct Members {
     session: Session,
+    /// Scheme and authority of this server.
+    origin: String,
     writer: Writer,
     /// The folder whose members are written.
     folder: Path,
@@ -260,7 +282,13 @@ impl Pages for Members {
         while room > 0 {
             let listing = self.fetch(room).await?;
             room = room.saturating_sub(listing.nodes.len().max(1));
-            if !self.write(out, &listing.nodes) {
+            let mut sharing = Vec::with_capacity(listing.nodes.len());
+            for node in listing.nodes.iter().filter(|node| node.is_folder()) {
+                let at = self.folder.join(node.name.clone());
+                let facts = sharing::Facts::of(&self.session, &self.origin, &at, node, &self.writer.plan);
+                sharing.push(facts.await?);
+            }
+            if !self.write(out, &listing.nodes, sharing) {
                 return Ok(false);
             }
             self.after = listing.next;
@@ -285,9 +313,11 @@ impl Members {
         }
     }
 
-    /// Appends members; `false`, and the end appended, when there are too many.
-    fn write(&mut self, out: &mut Vec<u8>, nodes: &[Node]) -> bool {
+    /// Appends members, with how the folders among them are shared; `false`, and the end appended, when there are too
+    /// many.
+    fn write(&mut self, out: &mut Vec<u8>, nodes: &[Node], sharing: Vec<sharing::Facts>) -> bool {
         out.reserve(nodes.len() * ROW_BYTES);
+        let mut sharing = sharing.into_iter();
         for node in nodes {
             if self.deeper.as_ref().is_some_and(|deeper| deeper.left == 0) {
                 self.cut(out);
@@ -297,6 +327,9 @@ impl Members {
                 true => Vec::new(),
                 false => held(&self.locks, &self.folder.join(node.name.clone()), node.is_folder()),
             };
+            if node.is_folder() {
+                self.writer.sharing = sharing.next().unwrap_or_default();
+            }
             self.writer.member(out, self.url.as_bytes(), node, &held);
             if let Some(deeper) = &mut self.deeper {
                 deeper.left -= 1;
@@ -416,8 +449,16 @@ mod tests {
             let url = "/dav/alice/d/".to_owned();
             let deeper = Some(Deeper { asked: url.clone(), left, folders: Vec::new() });
             let (session, folder) = (session.clone(), folder.clone());
-            let mut members =
-                Members { session, writer, folder, url, locks: Vec::new(), after: None, deeper };
+            let mut members = Members {
+                session,
+                origin: String::new(),
+                writer,
+                folder,
+                url,
+                locks: Vec::new(),
+                after: None,
+                deeper,
+            };
             let mut out = Vec::new();
             assert!(!members.page(&mut out).await.unwrap());
             let text = String::from_utf8(out).unwrap();

@@ -14,7 +14,7 @@ use crate::places::Places;
 use crate::plan::{Ask, Live, Plan, empty_element};
 use crate::url::encode_segment;
 use crate::xml::{CALDAV, CARDDAV, DAV};
-use crate::{caldav, carddav, principal};
+use crate::{caldav, carddav, principal, sharing};
 
 /// What is written about: a file or folder, or a place that no account owns.
 #[derive(Clone, Copy)]
@@ -52,8 +52,8 @@ pub(crate) struct Writer {
     pub(crate) owner: String,
     /// How paths and URLs belong together.
     pub(crate) places: Places,
-    /// The folder written about was lent (caldav-sharing §5.2.1).
-    pub(crate) is_lent: bool,
+    /// How the folder written about is shared.
+    pub(crate) sharing: sharing::Facts,
     /// The quota in bytes, if asked for: used, available.
     pub(crate) quota: Option<(u64, Option<u64>)>,
     /// What is known of the principal, as far as asked for.
@@ -73,7 +73,7 @@ impl Writer {
             principal: crate::url::principal_url(places.account()),
             owner: places.owner(),
             places: places.clone(),
-            is_lent: false,
+            sharing: sharing::Facts::default(),
             quota: None,
             facts: principal::Facts::default(),
             zone: Zone::utc(),

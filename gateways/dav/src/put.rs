@@ -72,7 +72,8 @@ pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
         represent(call, &mut response, &written.node.etag).await;
     }
     let headers = response.headers_mut();
-    if let Some(etag) = etag_header(&written.node) {
+    // RFC 6638 §3.2.1.1: what is stored is not what was sent, so it has no entity tag that the client could use.
+    if let Some(etag) = etag_header(&written.node).filter(|_| !written.altered) {
         headers.insert("oc-etag", etag.clone());
         headers.insert(ETAG, etag);
     }
@@ -102,7 +103,7 @@ async fn refused(call: &Call, error: Error) -> Answer {
 }
 
 /// RFC 8144 §3.1: the file as it is now, if it is still what was written.
-async fn represent(call: &Call, response: &mut Response<ResponseBody>, etag: &Etag) {
+pub(crate) async fn represent(call: &Call, response: &mut Response<ResponseBody>, etag: &Etag) {
     let same =
         Precondition { if_match: Some(EtagMatch::OneOf(vec![etag.clone()])), ..Precondition::default() };
     let Ok(file) = call.session.open(&call.path, &same).await else { return };
@@ -126,7 +127,7 @@ fn media_type(call: &Call) -> Option<String> {
     (!given.is_empty() && given.len() <= MEDIA_TYPE_BYTES_MAX).then(|| given.to_owned())
 }
 
-fn announced_length(call: &Call) -> Result<Option<u64>, Failure> {
+pub(crate) fn announced_length(call: &Call) -> Result<Option<u64>, Failure> {
     match call.header(CONTENT_LENGTH.as_str()) {
         Some(length) => match length.trim().parse() {
             Ok(length) => Ok(Some(length)),
@@ -138,7 +139,7 @@ fn announced_length(call: &Call) -> Result<Option<u64>, Failure> {
 
 /// The body's bytes. A body that breaks, or ends before its announced length, ends in an `Err`, so that nothing is
 /// stored; why is left in `failure`.
-fn pieces(
+pub(crate) fn pieces(
     body: RequestBody,
     announced: Option<u64>,
     failure: Arc<OnceLock<Failure>>,

@@ -18,6 +18,7 @@ mod addressbooks;
 mod calendars;
 mod clients;
 mod rules;
+mod scheduling;
 mod sharing;
 
 /// A store with the account `alice` and an app credential for everything.

@@ -108,3 +108,45 @@ async fn published_calendars_are_read_by_their_link() {
     alice.unpublish(&personal).await.unwrap();
     assert_eq!(client.ask("GET", &url, &[anonymous], "").await.status, 404);
 }
+
+#[tokio::test]
+async fn calendars_are_shared_and_published_by_post() {
+    const SHARE: &str = r#"<s:share xmlns:d="DAV:" xmlns:s="http://calendarserver.org/ns/"><s:set><d:href>mailto:bob@example.com</d:href><s:summary>Ours</s:summary><s:read-write/></s:set></s:share>"#;
+    const NOBODY: &str = r#"<s:share xmlns:d="DAV:" xmlns:s="http://calendarserver.org/ns/"><s:set><d:href>mailto:nobody@example.com</d:href><s:read/></s:set></s:share>"#;
+    const REMOVE: &str = r#"<s:share xmlns:d="DAV:" xmlns:s="http://calendarserver.org/ns/"><s:remove><d:href>/principals/bob/</d:href></s:remove></s:share>"#;
+    const PUBLISH: &str = r#"<s:publish-calendar xmlns:s="http://calendarserver.org/ns/"/>"#;
+    const UNPUBLISH: &str = r#"<s:unpublish-calendar xmlns:s="http://calendarserver.org/ns/"/>"#;
+    const ASK: &str = r#"<d:propfind xmlns:d="DAV:" xmlns:s="http://calendarserver.org/ns/"><d:prop><d:resourcetype/><s:invite/><s:allowed-sharing-modes/><s:publish-url/></d:prop></d:propfind>"#;
+    const XML: (&str, &str) = ("Content-Type", "application/xml; charset=utf-8");
+    const PERSONAL: &str = "/dav/alice/Calendars/Personal/";
+    let (core, authorization) = store().await;
+    let emails = Some(vec!["bob@example.com".to_owned()]);
+    core.operator().add_account("bob", AccountChange { emails, ..AccountChange::default() }).await.unwrap();
+    let mut client = Client::of(core, authorization, Vec::new()).await;
+    let steps = [
+        step("PROPFIND", PERSONAL, 207).with(&[("Depth", "0")]).body(ASK).holds(&[
+            "!<CS:shared",
+            "<CS:allowed-sharing-modes><CS:can-be-shared/><CS:can-be-published/>",
+        ]),
+        step("POST", PERSONAL, 200).with(&[XML]).body(SHARE),
+        step("PROPFIND", "/dav/alice/Calendars/", 207).with(&[("Depth", "1")]).body(ASK).holds(&[
+            "<C:calendar/><CS:shared-owner/>",
+            "<CS:user><D:href>mailto:bob@example.com</D:href><CS:common-name>bob</CS:common-name><CS:invite-accepted/><CS:access><CS:read-write/></CS:access></CS:user>",
+        ]),
+        step("POST", PERSONAL, 403).with(&[XML]).body(NOBODY),
+        step("POST", PERSONAL, 200).with(&[XML]).body(REMOVE),
+        step("POST", PERSONAL, 200).with(&[XML]).body(REMOVE),
+        step("PROPFIND", PERSONAL, 207).with(&[("Depth", "0")]).body(ASK).holds(&["!<CS:shared", "!<CS:user>"]),
+        step("POST", PERSONAL, 200).with(&[XML]).body(PUBLISH),
+        step("PROPFIND", PERSONAL, 207)
+            .with(&[("Depth", "0")])
+            .body(ASK)
+            .holds(&["<CS:publish-url><D:href>http://{host}/calendars/"]),
+        step("POST", PERSONAL, 200).with(&[XML]).body(UNPUBLISH),
+        step("POST", PERSONAL, 200).with(&[XML]).body(UNPUBLISH),
+        step("PROPFIND", PERSONAL, 207).with(&[("Depth", "0")]).body(ASK).holds(&["<CS:publish-url/></D:prop>"]),
+        step("POST", PERSONAL, 400).with(&[XML]).body("<x/>"),
+        step("POST", "/dav/alice/", 405).with(&[XML]).body(SHARE),
+    ];
+    client.run(&steps).await;
+}
