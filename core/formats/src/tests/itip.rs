@@ -757,6 +757,35 @@ fn a_message_says_what_it_is() {
     assert_eq!(incoming(lunch().as_bytes()), None);
 }
 
+#[test]
+fn many_people_and_instances_cost_in_proportion() {
+    let people: String = (0..600)
+        .map(|n| format!("ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:p{n}@example.com\n"))
+        .collect();
+    let few: String = people.lines().take(30).map(|line| format!("{line}\n")).collect();
+    let own = |n: u32| {
+        let day = 1 + n % 28;
+        format!(
+            "BEGIN:VEVENT\nUID:1\nRECURRENCE-ID:2024{:02}{day:02}T100000Z\nDTSTART:2024{:02}{day:02}T110000Z\n\
+             DURATION:PT1H\nSUMMARY:x\nORGANIZER:mailto:cyrus@example.com\n{few}END:VEVENT\n",
+            1 + n / 28,
+            1 + n / 28
+        )
+    };
+    let overrides: String = (0..200).map(own).collect();
+    let old = calendar_of(&format!(
+        "BEGIN:VEVENT\nUID:1\nDTSTART:20240101T100000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY\nSUMMARY:x\n\
+         ORGANIZER:mailto:cyrus@example.com\n{people}END:VEVENT\n{overrides}"
+    ));
+    let new = old.replacen("SUMMARY:x", "SUMMARY:y", 1);
+    let begun = std::time::Instant::now();
+    let write = by_cyrus(Some(&old), Some(&new));
+    // Two sorts of people: those who are invited to the series only, and those who are invited to all of it.
+    assert_eq!(write.messages.len(), 2);
+    assert_eq!(write.messages.iter().map(|message| message.to.len()).sum::<usize>(), 600);
+    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+}
+
 /// Asks everything of two files of any make.
 fn ask(one: &[u8], other: &[u8]) {
     let people = [owner("a"), owner("b")];

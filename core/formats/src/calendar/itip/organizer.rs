@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::derive::time_line;
+use super::derive::{beginning, time_line};
 use super::edits::Edits;
 use super::essence::{Essence, Matters};
 use super::outgoing::{Sparse, envelope, request_block};
@@ -348,7 +348,7 @@ impl<'s, 'd, 'a, 'o, 'b> Writer<'s, 'd, 'a, 'o, 'b> {
             .filter_map(|part| {
                 let id = part.component.first("RECURRENCE-ID")?;
                 // In the manner of the series, so that it names the instance for all.
-                let like = parts.master().and_then(|master| master.component.first("DTSTART")).unwrap_or(id);
+                let like = parts.master().and_then(|master| beginning(master.component)).unwrap_or(id);
                 time_line(parts, "EXDATE", like, part.id?)
             })
             .collect();
