@@ -21,6 +21,7 @@ mod parts;
 mod reply;
 mod request;
 mod status;
+mod writer;
 
 pub use address::{Owner, canonical_address};
 pub use attendee::{AttendeeWrite, attendee_write};
