@@ -93,8 +93,8 @@ def parse_line(line):
     for parameter in parameters:
         key, equals, text = parameter.partition("=")
         if not equals:
-            # vCard 2.1 writes `TEL;HOME:` for `TEL;TYPE=HOME:`.
-            key, text = "TYPE", key
+            # vCard 2.1 writes `TEL;HOME:` for `TEL;TYPE=HOME:`, and `PHOTO;BASE64:` for `PHOTO;ENCODING=b:`.
+            key, text = ("ENCODING", "b") if key.upper() == "BASE64" else ("TYPE", key)
         values = [decode_parameter(item) for item in split_outside_quotes(text, ",")]
         read.setdefault(key.upper(), []).extend(values)
     return Property((rest if dot else name).upper(), read, value, group)

@@ -16,8 +16,10 @@ from answers import Mismatch, said
 class Player:
     """Runs scripts against a started server that has the accounts they use."""
 
-    def __init__(self, client, layout, variables, checkout):
+    def __init__(self, client, layout, variables, checkout, furnish=lambda: None):
+        """`furnish` makes the default collections that are not there."""
         self.client, self.layout, self.variables, self.checkout = client, layout, variables, checkout
+        self.furnish = furnish
         self.found_uri = None  # of the last GETNEW, FINDNEW, GETOTHER, GETCONTAINS
         self.found_before = set()
         self.to_delete = []
@@ -52,6 +54,9 @@ class Player:
             if answer is not None and answer.status // 100 != 2:
                 uri = self.variables.fill(request.uris[0]) if request.uris else ""
                 return f"start request {number} ({request.method} {uri}) got {answer.status}{said(answer)}"
+            if request.method == "DELETE":
+                # Apple's server makes a default collection anew when it is deleted, and the scripts count on that.
+                self.furnish()
         return None
 
     def finish(self, script):
