@@ -119,13 +119,19 @@ class Player:
         if body is not None:
             fields["Content-Type"] = request.body.content_type
         answer = self.send(method, uri, fields, body, request, is_quoted=request.is_quoted and not is_href)
-        if is_checked:
-            self.check(request, uri, answer)
-        grab.from_answer(self, request.grabs, answer)
+        complaints = self.complaints(request, uri, answer) if is_checked else []
+        # Values are kept even of an answer that is wrong, so that one fault does not bring down all that follows.
+        try:
+            grab.from_answer(self, request.grabs, answer)
+        except Mismatch as error:
+            complaints.append(str(error))
+        if complaints:
+            raise Mismatch(" || ".join(complaints))
         return answer
 
-    def check(self, request, uri, answer):
-        complaints = []
+    def complaints(self, request, uri, answer):
+        """What the checks of the request say against the answer."""
+        found = []
         for item in request.verifies:
             if item.features.obstacle(self.layout.features):
                 continue
@@ -133,9 +139,8 @@ class Player:
             try:
                 verify.run(item, verify.Check(answer, uri, args, self.layout, self.variables, self.checkout))
             except Mismatch as error:
-                complaints.append(f"{request.method} {uri}: {item.callback}: {error}")
-        if complaints:
-            raise Mismatch(" || ".join(complaints))
+                found.append(f"{request.method} {uri}: {item.callback}: {error}")
+        return found
 
     def send(self, method, uri, fields, body, request, is_quoted=True):
         """`request` says who asks."""

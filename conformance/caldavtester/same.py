@@ -203,7 +203,7 @@ def normal_value(prop):
         return tuple(content.unescape(part) for part in content.split_escaped(text, ";"))
     if prop.parameter("ENCODING") in ("b", "B", "BASE64"):
         return re.sub(r"\s", "", text)
-    if name in URIS or name.startswith("X-"):
+    if name.startswith("X-"):
         return text
     return content.unescape(text)
 

@@ -93,7 +93,8 @@ class Peer:
             self.process = None
 
     def program(self, name):
-        return str(install.venv(name, *PYTHON_PACKAGES[name]) / "bin" / name)
+        # A folder of its own: other suites want the same program with other packages beside it.
+        return str(install.venv(f"caldavtester-{name}", *PYTHON_PACKAGES[name]) / "bin" / name)
 
     def version(self):
         return PYTHON_PACKAGES[self.name][0].rpartition("=")[2]

@@ -1,10 +1,11 @@
 """Checks of WebDAV answers: status, headers, rows of a multistatus, their properties, elements of any XML answer."""
 import re
 import xml.etree.ElementTree as ET
+from urllib.parse import urljoin
 
 from answers import Mismatch, canonical, children_text, match_path, path_of, row, rows, said, select, xml
 
-TWISTED_TEXT = "{http://twistedmatrix.com/xml_namespace/dav/}error-description"
+PROSE = {"{http://twistedmatrix.com/xml_namespace/dav/}error-description", "{DAV:}responsedescription"}  # for people, in an error
 
 
 def status_code(check):
@@ -21,6 +22,9 @@ def header(check):
         is_absent, is_many = text.startswith("!"), text.startswith("*")
         name, sign, pattern = re.match(r"([^$!]*)([$!]?)(.*)", text[is_absent or is_many:], flags=re.DOTALL).groups()
         values = check.answer.all(name)
+        if name.lower() == "location":
+            # RFC 9110 §10.2.2: it may be relative; the scripts compare whole URLs.
+            values = [urljoin(check.variables.fill("$host:") + check.uri, value) for value in values]
         if is_absent:
             if values:
                 raise Mismatch(f"header {name} is there: {values}")
@@ -165,7 +169,7 @@ def precondition(check):
     root = xml(check.answer.body)
     if root.tag != "{DAV:}error":
         raise Mismatch(f"root element {root.tag}, expected DAV:error")
-    got, wanted = {child.tag for child in root if child.tag != TWISTED_TEXT}, set(check.args.get("error", []))
+    got, wanted = {child.tag for child in root if child.tag not in PROSE}, set(check.args.get("error", []))
     if wanted - got or (got - wanted and "ignoreextras" not in check.args):
         raise Mismatch(f"error {sorted(got)}, expected {sorted(wanted)}")
 
