@@ -23,6 +23,11 @@ impl Scope {
         Scope(grants.iter().filter(holds).cloned().collect())
     }
 
+    /// These grants, by whatever protocol.
+    pub fn of(grants: Vec<Grant>) -> Self {
+        Scope(grants)
+    }
+
     /// Everything: the operator and the server's own workers.
     pub fn unlimited() -> Self {
         Scope(vec![Grant {

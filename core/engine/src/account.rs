@@ -1,6 +1,6 @@
 //! An opened account: its keys, its record, its watchers.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use allod_blobs::AccountKey;
 use allod_model::{AccountId, ContentId};
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::fault::{Res, fail};
 use crate::keys::Keys;
 use crate::record::{Account, Body, Content};
-use crate::watch::WatchSender;
+use crate::watch::{Wakes, WatchSender};
 use allod_model::ErrorKind;
 
 /// Longest account name, in bytes.
@@ -24,6 +24,8 @@ pub struct AccountHandle {
     watch: WatchSender,
     /// Cancelled when the account is removed.
     closed: CancellationToken,
+    /// Who is to hear that something derived is out of date.
+    wakes: OnceLock<Arc<Wakes>>,
 }
 
 impl AccountHandle {
@@ -34,6 +36,7 @@ impl AccountHandle {
             record: RwLock::new(Arc::new(record)),
             watch: WatchSender::new(),
             closed: CancellationToken::new(),
+            wakes: OnceLock::new(),
         }
     }
 
@@ -64,6 +67,15 @@ impl AccountHandle {
 
     pub fn watch_sender(&self) -> WatchSender {
         self.watch.clone()
+    }
+
+    pub fn set_wakes(&self, wakes: Arc<Wakes>) {
+        // The first one stays: there is one for the process.
+        let _ = self.wakes.set(wakes);
+    }
+
+    pub fn wakes(&self) -> Option<Arc<Wakes>> {
+        self.wakes.get().cloned()
     }
 
     pub fn closed(&self) -> &CancellationToken {

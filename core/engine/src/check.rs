@@ -4,6 +4,7 @@
 //! repaired silently; `rebuild` rewrites only what is derived (roll-ups, counts of references, change index), and only
 //! where nothing changed meanwhile.
 
+mod facts;
 mod joined;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -94,8 +95,9 @@ impl Core {
             };
             progress(&format!("account {}", record.name), 0);
             let (core, handle) = (self.clone(), account.clone());
-            let (done, mends, contents) = blocking(move || core.check_account(&handle, report)).await?;
+            let (done, mut mends, contents) = blocking(move || core.check_account(&handle, report)).await?;
             report = done;
+            mends.extend(self.check_facts(&account, &contents, &mut report).await?);
             self.check_contents(&account, contents, &mut report, progress).await?;
             if rebuild && !mends.is_empty() {
                 report.mended += self.mend(&account, mends).await?;
@@ -334,7 +336,7 @@ impl<'a> Walk<'a> {
     /// All parts. One that meets a damaged record is cut short; then nothing is mended, since what was counted is
     /// not whole.
     fn run(&mut self) -> Res<()> {
-        let parts: [(&str, Part<'a>); 7] = [
+        let parts: [(&str, Part<'a>); 8] = [
             ("entries", Self::entries),
             ("history", Self::versions),
             ("versions", Self::kept),
@@ -342,6 +344,7 @@ impl<'a> Walk<'a> {
             ("folders", Self::roll_ups),
             ("references", Self::references),
             ("chunks", Self::chunk_counts),
+            ("times", Self::times),
         ];
         for (what, part) in parts {
             match part(self) {

@@ -48,6 +48,14 @@ impl Core {
     pub fn start_workers(&self) {
         let core = self.clone();
         tokio::spawn(async move {
+            let stopping = core.0.stopping.clone();
+            tokio::select! {
+                () = stopping.cancelled() => {}
+                () = core.keep_birthdays() => {}
+            }
+        });
+        let core = self.clone();
+        tokio::spawn(async move {
             let mut rounds = 0u64;
             let every = ROUND_SECS / NOTES_SECS;
             loop {

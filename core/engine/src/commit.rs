@@ -9,10 +9,16 @@ use allod_meta::{Lookup, Txn};
 use allod_model::{ContentId, Detail, EntryKey, Error, ErrorKind, Kind, NodeId, Seq, Timestamp};
 
 use crate::account::AccountHandle;
+use crate::birthdays;
+use crate::components::Components;
 use crate::fault::{Fault, Res};
 use crate::keys::Keys;
 use crate::reading::Records;
-use crate::record::{AccountState, Actor, CommitRecord, Content, Delta, Entry, Folder, Place, What, encode};
+use crate::record::{
+    AccountState, Actor, CommitRecord, Content, Delta, Entry, File, Folder, Place, What, encode,
+};
+use crate::times;
+use crate::typed::EventRow;
 use crate::versions::Superseding;
 
 /// A commit being put together inside a transaction.
@@ -26,6 +32,9 @@ pub struct Commit<'a, 't> {
     pub now: Timestamp,
     /// What becomes of revisions that this commit replaces in a bucket.
     pub superseding: Superseding,
+    /// The server writes what it derives, where nobody else can.
+    pub deriving: bool,
+    cards_changed: bool,
     folders: BTreeMap<NodeId, (Folder, bool)>,
     deltas: BTreeMap<(NodeId, EntryKey), Change>,
     state_changed: bool,
@@ -46,6 +55,8 @@ impl<'a, 't> Commit<'a, 't> {
             now,
             state,
             superseding: Superseding::Plainly,
+            deriving: false,
+            cards_changed: false,
             folders: BTreeMap::new(),
             deltas: BTreeMap::new(),
             state_changed: false,
@@ -123,6 +134,9 @@ impl<'a, 't> Commit<'a, 't> {
             kept: 0,
             held: 0,
             ruled: false,
+            components: Components::ALL,
+            transparent: false,
+            derived: false,
         };
         self.folders.insert(id, (folder, true));
         Entry {
@@ -155,12 +169,18 @@ impl<'a, 't> Commit<'a, 't> {
         if before.is_none() && new.is_none() {
             return Ok(());
         }
+        if !self.deriving && self.folder(folder)?.derived {
+            let message = "the members of this folder are made by the server; change what they are made from";
+            return Err(Error::new(ErrorKind::Denied, message).into());
+        }
+        self.cards_changed |= birthdays::concerns(folder, key, before.as_ref(), new.as_ref());
         self.version(folder, key, before.as_ref(), &mut new)?;
         let old_weight = self.weigh(before.as_ref())?;
         let new_weight = self.weigh(new.as_ref())?;
         self.move_places(folder, key, before.as_ref(), new.as_ref())?;
         self.write_rows(folder, key, before.as_ref(), new.as_ref())?;
         self.index_uid(folder, key, before.as_ref(), new.as_ref())?;
+        self.index_times(folder, key, before.as_ref(), new.as_ref())?;
         let members = i64::from(new.is_some()) - i64::from(before.is_some());
         self.roll_up(folder, members, new_weight - old_weight)?;
         // Several changes of one entry are one delta: as it was before the first, as it is after the last.
@@ -282,6 +302,37 @@ impl<'a, 't> Commit<'a, 't> {
             return Err(error.with(Detail::Uid(new, holder)).into());
         }
         Ok(self.txn.put(&row, key.as_bytes())?)
+    }
+
+    /// Keeps the index of a calendar's times, and components that a calendar does not take out of it.
+    fn index_times(
+        &mut self,
+        folder: NodeId,
+        key: &EntryKey,
+        before: Option<&Entry>,
+        new: Option<&Entry>,
+    ) -> Res<()> {
+        let event = |entry: Option<&Entry>| entry.and_then(Entry::file).and_then(File::event).cloned();
+        let (old, new) = (event(before), event(new));
+        if let Some(event) = &new
+            && !self.folder(folder)?.components.holds(event.component)
+        {
+            let name = event.component.names().next().unwrap_or_default();
+            let error = Error::new(ErrorKind::InvalidContent, format!("this calendar takes no {name}"));
+            return Err(error.with(Detail::Demand("CALDAV", "supported-calendar-component")).into());
+        }
+        let row = |event: &EventRow| times::row(self.keys, folder, key, event);
+        let (old, new) = (old.as_ref().map(row), new.as_ref().map(row));
+        if old == new {
+            return Ok(());
+        }
+        if let Some((row, _)) = old {
+            self.txn.delete(&row)?;
+        }
+        match new {
+            Some((row, value)) => Ok(self.txn.put(&row, &value)?),
+            None => Ok(()),
+        }
     }
 
     /// Carries a change up to the root (or to the top of a subtree that is out of the tree).
@@ -410,6 +461,13 @@ impl<'a, 't> Commit<'a, 't> {
         }
         self.state.seq = self.seq;
         self.state.time = self.now;
+        if self.cards_changed {
+            self.state.cards = self.seq;
+            if let Some(wakes) = self.account.wakes() {
+                let id = self.account.id();
+                self.txn.on_commit(move || wakes.wake(id));
+            }
+        }
         self.txn.put(&self.keys.state(), &encode(&self.state))?;
         let mut folders: Vec<_> = self.deltas.keys().map(|(folder, _)| *folder).collect();
         folders.dedup();

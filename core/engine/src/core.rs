@@ -23,6 +23,7 @@ use crate::record::Account;
 use crate::rules::Registry;
 use crate::secret::SecretHasher;
 use crate::throttle::Throttle;
+use crate::watch::Wakes;
 
 /// What is asked of an opened store.
 pub struct Options {
@@ -79,6 +80,7 @@ pub(crate) struct Shared {
     pub disk_reserve_bytes: u64,
     pub stopping: CancellationToken,
     pub wake: Notify,
+    pub wakes: Arc<Wakes>,
     /// Packs whose records were moved, and the last moment at which somebody may look for them there.
     pub retired_packs: Mutex<BTreeMap<u64, u64>>,
     accounts: RwLock<HashMap<AccountId, Arc<AccountHandle>>>,
@@ -110,6 +112,7 @@ impl Core {
             disk_reserve_bytes: options.disk_reserve_bytes,
             stopping: CancellationToken::new(),
             wake: Notify::new(),
+            wakes: Arc::default(),
             retired_packs: Mutex::default(),
             accounts: RwLock::default(),
         })))
@@ -193,6 +196,7 @@ impl Core {
         let mut accounts = self.0.accounts.write();
         let handle =
             accounts.entry(record.id).or_insert_with(|| Arc::new(AccountHandle::new(record, key))).clone();
+        handle.set_wakes(self.0.wakes.clone());
         Ok(handle)
     }
 

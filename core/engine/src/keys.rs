@@ -25,6 +25,7 @@
 //! | `Z` | upload | [`crate::record::CompletedUpload`], for a day |
 //! | `J` | content, page | page of a joined content's list of [`crate::record::StoredPart`]s |
 //! | `H` | bucket's folder | [`crate::record::LifecycleRun`] |
+//! | `Q` | folder, class, begin, entry key | when a member of a calendar takes place: [`crate::times`] |
 //! | `P` | folder | a subtree out of the tree, to be taken apart |
 
 use allod_model::{AccountId, ContentId, EntryKey, NodeId, Seq};
@@ -60,6 +61,7 @@ pub enum Table {
     Completed = b'Z',
     Joined = b'J',
     Lifecycle = b'H',
+    Times = b'Q',
 }
 
 /// Builds keys of one account.
@@ -243,6 +245,10 @@ impl Keys {
         with(self.numbered(Table::Uid, folder.0), &blake3::hash(uid.as_bytes()).as_bytes()[..24])
     }
 
+    pub fn times(self, folder: NodeId) -> Vec<u8> {
+        self.numbered(Table::Times, folder.0)
+    }
+
     pub fn purge(self, folder: NodeId) -> Vec<u8> {
         self.numbered(Table::Purge, folder.0)
     }
@@ -287,7 +293,7 @@ pub fn number_at(bytes: &[u8]) -> Option<u64> {
 
 /// Rows of the server itself, in [`GLOBAL_SHARD`].
 pub mod global {
-    use super::{AccountId, with};
+    use super::{AccountId, NodeId, with};
 
     pub fn next_account() -> Vec<u8> {
         b"gn".to_vec()
@@ -336,6 +342,34 @@ pub mod global {
 
     pub fn audit_event(account: AccountId, time_ms: i64, n: u32) -> Vec<u8> {
         with(with(audit(account), &(time_ms as u64).to_be_bytes()), &n.to_be_bytes())
+    }
+
+    /// What is lent to an account, by its name in the borrower's home.
+    pub fn mounts(borrower: AccountId) -> Vec<u8> {
+        with(b"gm".to_vec(), &borrower.0.to_be_bytes())
+    }
+
+    pub fn mount(borrower: AccountId, name: &[u8]) -> Vec<u8> {
+        with(mounts(borrower), name)
+    }
+
+    /// To whom a folder is lent.
+    pub fn lent(owner: AccountId, folder: NodeId) -> Vec<u8> {
+        with(with(b"gh".to_vec(), &owner.0.to_be_bytes()), &folder.0.to_be_bytes())
+    }
+
+    pub fn lent_to(owner: AccountId, folder: NodeId, borrower: AccountId) -> Vec<u8> {
+        with(lent(owner, folder), &borrower.0.to_be_bytes())
+    }
+
+    /// What a link opens, by the keyed hash of its token.
+    pub fn link(hash: &[u8; 32]) -> Vec<u8> {
+        with(b"gp".to_vec(), hash)
+    }
+
+    /// The sealed token of a folder's link.
+    pub fn link_of(owner: AccountId, folder: NodeId) -> Vec<u8> {
+        with(with(b"gq".to_vec(), &owner.0.to_be_bytes()), &folder.0.to_be_bytes())
     }
 
     /// Accounts removed whose rows are still being taken apart.

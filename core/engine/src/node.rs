@@ -8,6 +8,8 @@ use allod_model::{
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::components::Components;
+
 /// What a caller wants a path's last name to be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Want {
@@ -44,6 +46,8 @@ pub struct Node {
     pub properties: Vec<Property>,
     /// What the session may do here.
     pub rights: Option<Rights>,
+    /// Facts of a calendar object, for members of calendars.
+    pub calendar: Option<EventFacts>,
     /// Facts of an object; filled only by the operations on objects.
     pub object: Option<Box<crate::object::ObjectFacts>>,
 }
@@ -66,6 +70,21 @@ pub struct FolderFacts {
     pub below: Seq,
     /// Files below, at any depth.
     pub documents: u64,
+    /// Which components a calendar takes.
+    pub components: Components,
+    /// Whether the events of a calendar make nobody busy (RFC 6638 §9.1).
+    pub transparent: bool,
+    /// Whether its members are made by the server: nobody else writes there.
+    pub derived: bool,
+}
+
+/// Facts of a calendar object.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EventFacts {
+    /// The one kind of component that it holds, in upper case.
+    pub component: &'static str,
+    /// Changes when others must learn of a change (RFC 6638 §3.2.10); `None` for an object without scheduling.
+    pub schedule_tag: Option<String>,
 }
 
 /// A dead property: a name in a namespace and its value as an XML fragment, kept as given.
@@ -90,6 +109,9 @@ pub enum PropertyChange {
     Modified(Timestamp),
     /// Set the time of creation.
     Created(Timestamp),
+    /// Whether the events of a calendar make nobody busy (`schedule-calendar-transp`, RFC 6638 §9.1); without effect on
+    /// files.
+    Transparent(bool),
 }
 
 /// How a file is to be written.
@@ -127,6 +149,10 @@ pub struct FolderOptions {
     pub kind: Kind,
     /// Dead properties to start with (RFC 5689).
     pub properties: Vec<Property>,
+    /// Which components a calendar is to take.
+    pub components: Components,
+    /// See [`FolderFacts::transparent`].
+    pub transparent: bool,
 }
 
 /// How a move or copy treats what is at the destination, and how deep a copy goes.

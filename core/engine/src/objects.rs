@@ -453,7 +453,7 @@ impl Session {
         if let Some((media_type, _)) = &options.replace {
             file.media_type = media_type.clone();
         }
-        file.uid = None;
+        file.know(&crate::rules::Facts::default());
         file.change_object(|object| {
             if let Some((_, new)) = &options.replace {
                 object.metadata = new.metadata.clone();

@@ -15,6 +15,7 @@ use crate::access::Scope;
 use crate::account::{AccountHandle, account_name_problem};
 use crate::audit;
 use crate::commit::Commit;
+use crate::components::Components;
 use crate::core::{Core, blocking, key_context};
 use crate::credential::NewCredential;
 use crate::fault::{Fault, Res, fail};
@@ -44,7 +45,7 @@ const FIRST_FOLDERS: [(&str, &[(&str, Kind)]); 4] = [
             ("Trash", Kind::Mailbox),
         ],
     ),
-    ("Calendars", &[("Personal", Kind::Calendar)]),
+    ("Calendars", &[("Personal", Kind::Calendar), ("inbox", Kind::Inbox), ("outbox", Kind::Outbox)]),
     ("Contacts", &[("Personal", Kind::AddressBook)]),
     ("public", &[]),
 ];
@@ -375,6 +376,17 @@ impl Operator {
         Ok(Session::new(self.0.clone(), handle, Arc::new(Scope::unlimited()), actor, None, None))
     }
 
+    /// Wants the calendar of birthdays again after it was removed.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn want_birthdays(&self, account: &str) -> Result<()> {
+        let handle = self.handle(account)?;
+        self.0.want_birthdays(&handle).await?;
+        // The worker would do it too; a stopped server has none.
+        self.0.derive_birthdays(&handle).await
+    }
+
     /// The newest `limit` events of an account's audit log.
     ///
     /// # Errors
@@ -497,6 +509,9 @@ fn plant_tree(txn: &mut Txn<'_>, account: &AccountHandle) -> Res<()> {
         kept: 0,
         held: 0,
         ruled: false,
+        components: Components::ALL,
+        transparent: false,
+        derived: false,
     };
     // What is above the root counts as out of the tree, so that nothing is carried beyond it.
     txn.put(&keys.folder(ABOVE_ROOT), &encode(&Folder { members: 1, ..row(ABOVE_ROOT, Some(Seq(0))) }))?;

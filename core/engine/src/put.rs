@@ -294,6 +294,7 @@ impl Session {
             md5: ready.md5,
             uid: facts.uid.clone(),
             object: Some(Box::new(options.object.clone())).filter(|object| **object != Object::default()),
+            typed: facts.typed.clone(),
         };
         let entry = self.entry_for(commit, spot.file.as_ref(), file, options)?;
         let key: EntryKey = spot.file_key();

@@ -15,7 +15,7 @@ use crate::judge::Judge;
 use crate::lock;
 use crate::node::*;
 use crate::reading::Records;
-use crate::record::{AccountState, Entry, decode};
+use crate::record::{AccountState, Entry, Folder, decode};
 use crate::resolve::{find, find_folder, folder_row, load_node, load_properties, node, spot};
 use crate::session::Session;
 
@@ -163,8 +163,8 @@ impl Session {
         if self.scope().sight(path) == Sight::Hidden {
             return Err(Error::not_found().into());
         }
-        let (folder, _) = find_folder(&view, self.keys(), path)?;
-        let members = Members::new(self, path);
+        let (folder, row) = find_folder(&view, self.keys(), path)?;
+        let members = Members::new(self, path, &row);
         let limit = limit.clamp(1, PAGE_NODES_MAX);
         let prefix = self.keys().entries(folder);
         let mut range = KeyRange::prefix(&prefix);
@@ -272,7 +272,7 @@ impl Session {
         if since.is_some() && (first < state.horizon || first > state.seq) {
             return crate::fault::fail(ErrorKind::HorizonPassed, "the sync token is too old or not ours");
         }
-        let members = Members::new(self, path);
+        let members = Members::new(self, path, &row);
         let limit = limit.clamp(1, PAGE_NODES_MAX);
         let (found, more) = self.changed_members(&view, folder, first, limit, since.is_none(), &members)?;
         let token = if more { found.last().map_or(first, |(seq, _, _)| *seq) } else { row.token.max(first) };
@@ -401,11 +401,14 @@ struct Members<'a> {
     path: &'a Path,
     /// Everything below looks the same: no need to judge each name.
     uniform: Option<Rights>,
+    /// Nobody but the server writes there.
+    derived: bool,
 }
 
 impl<'a> Members<'a> {
-    fn new(session: &'a Session, path: &'a Path) -> Self {
-        Members { session, path, uniform: session.scope().uniform_below(path) }
+    fn new(session: &'a Session, path: &'a Path, row: &Folder) -> Self {
+        let (uniform, derived) = (session.scope().uniform_below(path), row.derived);
+        Members { session, path, uniform, derived }
     }
 
     fn sight(&self, key: &EntryKey) -> Option<Sight> {
@@ -439,14 +442,20 @@ impl<'a> Members<'a> {
         };
         let mut node = node(key, entry, row.as_ref(), properties);
         veil(&mut node, sight);
+        if self.derived {
+            node.rights = node.rights.map(|rights| rights.min(Rights::Read));
+        }
         Ok(node)
     }
 }
 
 /// A folder on the way to a granted corner shows its name, and nothing of what is in it.
-fn veil(node: &mut Node, sight: Sight) {
+pub fn veil(node: &mut Node, sight: Sight) {
     match sight {
-        Sight::Granted(rights) => node.rights = Some(rights),
+        Sight::Granted(rights) => {
+            let derived = node.folder.is_some_and(|facts| facts.derived);
+            node.rights = Some(if derived { Rights::Read } else { rights });
+        }
         Sight::Passage | Sight::Hidden => {
             node.rights = None;
             node.size = 0;

@@ -9,16 +9,20 @@ use serde::{Deserialize, Serialize};
 
 use allod_blobs::Placement;
 
+use crate::components::Components;
 use crate::object::{Checksum, ChecksumKind, DefaultRetention, Object, Versioning};
+use crate::typed::{CardRow, EventRow, Typed};
 
 /// The shape that this code writes.
-const SHAPE: u8 = 3;
+const SHAPE: u8 = 4;
 /// The shape before objects: some records lack the optional facts at their end, which are all absent there.
 const SHAPE_BEFORE_OBJECTS: u8 = 1;
 /// The shape before [`Folder::ruled`], absent there in the same way.
 const SHAPE_BEFORE_RULED: u8 = 2;
+/// The shape before [`File::typed`] and the settings of calendars, absent there in the same way.
+const SHAPE_BEFORE_TYPED: u8 = 3;
 /// What absent facts look like: more zeros than any record has new fields.
-const ABSENT: [u8; 8] = [0; 8];
+const ABSENT: [u8; 16] = [0; 16];
 
 /// Writes a record.
 pub fn encode<T: Serialize>(record: &T) -> Vec<u8> {
@@ -30,7 +34,7 @@ pub fn encode<T: Serialize>(record: &T) -> Vec<u8> {
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     match bytes.split_first() {
         Some((&SHAPE, rest)) => postcard::from_bytes(rest).map_err(unreadable),
-        Some((&(SHAPE_BEFORE_OBJECTS | SHAPE_BEFORE_RULED), rest)) => {
+        Some((&(SHAPE_BEFORE_OBJECTS | SHAPE_BEFORE_RULED | SHAPE_BEFORE_TYPED), rest)) => {
             postcard::from_bytes(&[rest, &ABSENT].concat()).map_err(unreadable)
         }
         Some((shape, _)) => Err(Error::new(
@@ -76,6 +80,12 @@ pub struct AccountState {
     pub locks: u64,
     /// Time of the last commit; times of commits never go back.
     pub time: Timestamp,
+    /// The last commit that changed a birthday, or which address books there are. Shape 4.
+    pub cards: Seq,
+    /// Birthdays are derived as of this commit. Shape 4.
+    pub birthdays: Seq,
+    /// The calendar of birthdays, 0 before there is one. Shape 4.
+    pub birthdays_folder: u64,
 }
 
 /// An app credential. Secrets are stored as keyed hashes, the S3 secret sealed.
@@ -136,9 +146,33 @@ pub struct File {
     pub uid: Option<String>,
     /// What is kept beside the bytes of an object; `None` when that is nothing. Shape 2.
     pub object: Option<Box<Object>>,
+    /// What the rules of a typed folder found in the bytes. Shape 4.
+    pub typed: Option<Box<Typed>>,
 }
 
 impl File {
+    /// The facts of a calendar object.
+    pub fn event(&self) -> Option<&EventRow> {
+        match self.typed.as_deref() {
+            Some(Typed::Event(event)) => Some(event),
+            _ => None,
+        }
+    }
+
+    /// The facts of a card.
+    pub fn card(&self) -> Option<&CardRow> {
+        match self.typed.as_deref() {
+            Some(Typed::Card(card)) => Some(card),
+            _ => None,
+        }
+    }
+
+    /// Takes what a folder's rules found in the bytes.
+    pub fn know(&mut self, facts: &crate::rules::Facts) {
+        self.uid = facts.uid.clone();
+        self.typed = facts.typed.clone();
+    }
+
     /// Changes what is kept beside the bytes.
     pub fn change_object(&mut self, change: impl FnOnce(&mut Object)) {
         let mut object = self.object.take().map_or_else(Object::default, |object| *object);
@@ -251,6 +285,12 @@ pub struct Folder {
     /// A bucket whose rules remove objects by their age or at a date. Shape 3: what was set before is not known here
     /// until the bucket's settings are written again.
     pub ruled: bool,
+    /// Which components a calendar takes. Shape 4.
+    pub components: Components,
+    /// A calendar whose events make nobody busy (RFC 6638 §9.1). Shape 4.
+    pub transparent: bool,
+    /// Its members are made by the server and by nobody else. Shape 4.
+    pub derived: bool,
 }
 
 /// The part of a bucket's settings that decides about writes.

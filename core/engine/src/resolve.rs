@@ -3,11 +3,12 @@
 use allod_meta::Lookup;
 use allod_model::{Detail, EntryKey, Error, ErrorKind, Name, NodeId, Path};
 
+use crate::components::Components;
 use crate::fault::{Fault, Res};
 use crate::keys::Keys;
-use crate::node::{FolderFacts, Node, Property, Want};
+use crate::node::{EventFacts, FolderFacts, Node, Property, Want};
 use crate::reading::Records;
-use crate::record::{Content, Entry, Folder, What};
+use crate::record::{Content, Entry, File, Folder, What};
 
 /// The folder above the root, so that the root is an entry like any other.
 pub const ABOVE_ROOT: NodeId = NodeId(0);
@@ -136,18 +137,35 @@ pub fn node(key: &EntryKey, entry: &Entry, folder: Option<&Folder>, properties: 
         seq: entry.seq,
         properties,
         rights: None,
+        calendar: entry.file().and_then(event_facts),
         object: None,
     };
     match (&entry.what, folder) {
         (What::File(file), _) => base(file.size, file.etag(), file.media_type.clone(), entry.modified, None),
         (What::Folder { kind, .. }, row) => {
             let (token, below) = row.map_or((entry.seq, entry.seq), |r| (r.token, r.below.max(entry.seq)));
-            let facts = FolderFacts { kind: *kind, token, below, documents: row.map_or(0, |r| r.documents) };
+            let facts = FolderFacts {
+                kind: *kind,
+                token,
+                below,
+                documents: row.map_or(0, |r| r.documents),
+                components: row.map_or(Components::ALL, |r| r.components),
+                transparent: row.is_some_and(|r| r.transparent),
+                derived: row.is_some_and(|r| r.derived),
+            };
             let etag = allod_model::Etag(format!("f{:x}-{:x}", entry.node.0, below.0));
             let modified = row.map_or(entry.modified, |r| r.modified.max(entry.modified));
             base(row.map_or(0, |r| r.bytes), etag, None, modified, Some(facts))
         }
     }
+}
+
+fn event_facts(file: &File) -> Option<EventFacts> {
+    let event = file.event()?;
+    Some(EventFacts {
+        component: event.component.names().next()?,
+        schedule_tag: event.schedule.map(|seq| format!("{:x}", seq.0)),
+    })
 }
 
 /// As [`node`], reading the folder's row and, if asked, the dead properties.

@@ -2,8 +2,11 @@
 
 mod addressbook;
 mod calendar;
+mod inbox;
 
 use allod_model::{Error, ErrorKind, Kind, Name, Result};
+
+use crate::typed::Typed;
 
 /// The rules of one kind of folder.
 ///
@@ -33,6 +36,8 @@ pub struct Facts {
     pub uid: Option<String>,
     /// The media type that the content shows, when the client gave none.
     pub media_type: Option<String>,
+    /// What lists and questions need.
+    pub typed: Option<Box<Typed>>,
 }
 
 /// Files and folders of any sort.
@@ -62,7 +67,13 @@ pub struct Registry(Vec<Box<dyn Rules>>);
 impl Registry {
     /// The kinds whose rules are built in.
     pub fn standard() -> Self {
-        Registry(vec![Box::new(Plain), Box::new(calendar::Calendar), Box::new(addressbook::AddressBook)])
+        Registry(vec![
+            Box::new(Plain),
+            Box::new(calendar::Calendar),
+            Box::new(addressbook::AddressBook),
+            Box::new(inbox::Scheduling(Kind::Inbox)),
+            Box::new(inbox::Scheduling(Kind::Outbox)),
+        ])
     }
 
     /// The rules of `kind`.

@@ -13,6 +13,7 @@ const BEARER_CHARS: usize = 40;
 const ID_CHARS: usize = 16;
 const ACCESS_KEY_CHARS: usize = 18;
 const S3_SECRET_CHARS: usize = 40;
+const LINK_CHARS: usize = 40;
 
 fn characters(env: &Env, count: usize) -> Zeroizing<String> {
     let bytes = Zeroizing::new(env.random::<64>());
@@ -29,6 +30,11 @@ pub fn password(env: &Env) -> Zeroizing<String> {
 /// A bearer token.
 pub fn bearer(env: &Env) -> Zeroizing<String> {
     Zeroizing::new(format!("allod_{}", &*characters(env, BEARER_CHARS)))
+}
+
+/// The token of a link that opens without login.
+pub fn link(env: &Env) -> Zeroizing<String> {
+    characters(env, LINK_CHARS)
 }
 
 /// A credential's public id.
@@ -65,6 +71,11 @@ impl SecretHasher {
     /// The hash of a bearer token.
     pub fn bearer(&self, presented: &str) -> [u8; 32] {
         self.hash(b"bearer", presented.as_bytes())
+    }
+
+    /// The hash of a link's token.
+    pub fn link(&self, presented: &str) -> [u8; 32] {
+        self.hash(b"link", presented.as_bytes())
     }
 
     fn hash(&self, what: &[u8], secret: &[u8]) -> [u8; 32] {

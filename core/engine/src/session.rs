@@ -31,6 +31,8 @@ struct Inner {
     actor: Actor,
     credential: Option<Arc<CredentialHandle>>,
     address: Option<IpAddr>,
+    /// Whether the account is the one that logged in, not one that lends it something.
+    own: bool,
 }
 
 impl Session {
@@ -42,7 +44,34 @@ impl Session {
         credential: Option<Arc<CredentialHandle>>,
         address: Option<IpAddr>,
     ) -> Self {
-        Session(Arc::new(Inner { core, account, scope, actor, credential, address }))
+        Session(Arc::new(Inner { core, account, scope, actor, credential, address, own: true }))
+    }
+
+    /// The same credential on another account, within a scope of that account's making.
+    pub(crate) fn on_behalf(&self, account: Arc<AccountHandle>, scope: Arc<Scope>, actor: Actor) -> Session {
+        let (core, credential) = (self.0.core.clone(), self.0.credential.clone());
+        Session(Arc::new(Inner {
+            core,
+            account,
+            scope,
+            actor,
+            credential,
+            address: self.0.address,
+            own: false,
+        }))
+    }
+
+    /// Whether the account is the one that logged in.
+    pub(crate) fn is_own(&self) -> bool {
+        self.0.own
+    }
+
+    pub(crate) fn actor(&self) -> &Actor {
+        &self.0.actor
+    }
+
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.0.address
     }
 
     /// The account's name.
@@ -53,6 +82,11 @@ impl Session {
     /// The credential's id; `None` for the operator.
     pub fn credential(&self) -> Option<CredentialId> {
         self.0.actor.credential.clone()
+    }
+
+    /// The account's mail addresses.
+    pub fn addresses(&self) -> Vec<String> {
+        self.0.account.record().emails.clone()
     }
 
     /// Resolves when the credential is revoked or expires, or the account is removed. Streams of

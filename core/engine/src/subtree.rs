@@ -12,12 +12,14 @@ use allod_model::{EntryKey, NodeId, Result, Seq};
 use crate::account::AccountHandle;
 use crate::as_of::AsOf;
 use crate::commit::Commit;
+use crate::components::Components;
 use crate::core::Core;
 use crate::fault::Res;
 use crate::keys::number_at;
 use crate::reading::Records;
-use crate::record::{Entry, Folder, Kept, Place, What, decode, encode};
+use crate::record::{Entry, File, Folder, Kept, Place, What, decode, encode};
 use crate::session::Session;
+use crate::times;
 
 /// Entries handled in one step.
 const STEP_ENTRIES: usize = 500;
@@ -209,6 +211,10 @@ impl Walk {
         if let Some(uid) = entry.file().and_then(|file| file.uid.as_ref()) {
             commit.txn.put(&commit.keys.uid(folder, uid), key.as_bytes())?;
         }
+        if let Some(event) = entry.file().and_then(File::event) {
+            let (row, value) = times::row(commit.keys, folder, key, event);
+            commit.txn.put(&row, &value)?;
+        }
         self.write_entry(commit, folder, key, Entry { node, ..entry })?;
         if let Some(frame) = self.frames.last_mut() {
             frame.documents += 1;
@@ -235,8 +241,9 @@ impl Walk {
         let Some(frame) = self.frames.pop() else { return Ok(()) };
         // Invariant: a frame gets its copy before its first member.
         let copy = frame.copy.expect("a frame that ends has begun");
-        let entry = Entry { node: copy, ..frame.source };
+        let entry = Entry { node: copy, ..frame.source.clone() };
         let What::Folder { kind, pinned } = entry.what else { return Ok(()) };
+        let source: Option<Folder> = self.view.record(&commit.keys.folder(frame.source.node))?;
         let parent = self.frames.last().and_then(|above| above.copy);
         let seq = commit.next_seq();
         let row = Folder {
@@ -255,6 +262,9 @@ impl Walk {
             kept: 0,
             held: 0,
             ruled: false,
+            components: source.as_ref().map_or(Components::ALL, |row| row.components),
+            transparent: source.is_some_and(|row| row.transparent),
+            derived: false,
         };
         commit.txn.put(&commit.keys.folder(copy), &encode(&row))?;
         match (parent, frame.key) {
@@ -305,6 +315,9 @@ pub fn purge_step(commit: &mut Commit, folder: NodeId) -> Res<bool> {
                 commit.txn.delete(&keys.node(entry.node))?;
                 if let Some(uid) = &file.uid {
                     commit.txn.delete(&keys.uid(folder, uid))?;
+                }
+                if let Some(event) = file.event() {
+                    commit.txn.delete(&times::row(keys, folder, key, event).0)?;
                 }
                 commit.release_entry(entry)?;
             }

@@ -147,7 +147,7 @@ impl Session {
                 if kind != Kind::Plain && !seen {
                     return fail(ErrorKind::Busy, "the file or its destination changed meanwhile; try again");
                 }
-                file.uid = admission.facts.uid.clone();
+                file.know(&admission.facts);
             }
         }
         Ok(entry)

@@ -1,7 +1,10 @@
 //! Live changes: who waits for something to happen in an account hears of each durable commit.
 
-use allod_model::{NodeId, Seq};
-use tokio::sync::broadcast;
+use std::collections::BTreeSet;
+
+use allod_model::{AccountId, NodeId, Seq};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, broadcast};
 
 /// Commits that a slow watcher may lag behind before it is told to look for itself.
 const WATCH_BACKLOG: usize = 1024;
@@ -31,6 +34,30 @@ impl WatchSender {
 
     pub(crate) fn watch(&self) -> Watch {
         Watch(self.0.subscribe())
+    }
+}
+
+/// Accounts in which something derived is out of date; each is named once, however often it is woken.
+#[derive(Default)]
+pub struct Wakes {
+    waiting: Mutex<BTreeSet<AccountId>>,
+    notify: Notify,
+}
+
+impl Wakes {
+    pub(crate) fn wake(&self, account: AccountId) {
+        self.waiting.lock().insert(account);
+        self.notify.notify_one();
+    }
+
+    /// Waits until an account was woken. Cancel-safe.
+    pub(crate) async fn next(&self) -> AccountId {
+        loop {
+            if let Some(account) = self.waiting.lock().pop_first() {
+                return account;
+            }
+            self.notify.notified().await;
+        }
     }
 }
 

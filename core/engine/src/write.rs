@@ -46,6 +46,8 @@ impl Session {
         self.check_parent_admits(commit, &spot, options.kind)?;
         lock::check(commit, path, &spot, Touch::Membership, &pre.lock_tokens)?;
         let mut entry = commit.create_folder(options.kind, true);
+        let row = commit.change_folder(entry.node)?;
+        (row.components, row.transparent) = (options.components, options.transparent);
         entry.properties = store_properties(commit, &options.properties)?;
         let key = spot.folder_key();
         commit.replace(spot.parent(), &key, Some(entry.clone()))?;
@@ -116,7 +118,12 @@ impl Session {
         };
         let mut properties = old.clone();
         for change in changes {
-            apply(change, &mut properties, &mut entry);
+            match change {
+                PropertyChange::Transparent(transparent) if entry.is_folder() => {
+                    commit.change_folder(entry.node)?.transparent = *transparent;
+                }
+                _ => apply(change, &mut properties, &mut entry),
+            }
         }
         if let Some(file) = entry.file() {
             commit.retain(file.content)?;
@@ -169,6 +176,7 @@ impl Session {
             md5: None,
             uid: facts.uid,
             object: None,
+            typed: facts.typed,
         };
         let entry = new_file(commit, file, commit.now);
         commit.replace(spot.parent(), &spot.file_key(), Some(entry))
@@ -273,6 +281,15 @@ fn store_properties(commit: &mut Commit, properties: &[Property]) -> Res<Option<
 }
 
 fn apply(change: &PropertyChange, properties: &mut Vec<Property>, entry: &mut Entry) {
+    match change {
+        PropertyChange::Modified(time) => entry.modified = *time,
+        PropertyChange::Created(time) => entry.created = *time,
+        other => apply_to(other, properties),
+    }
+}
+
+/// Applies a change to dead properties; what is about something else changes nothing.
+pub fn apply_to(change: &PropertyChange, properties: &mut Vec<Property>) {
     let position = |properties: &[Property], namespace: &str, name: &str| {
         properties.iter().position(|p| p.namespace == namespace && p.name == name)
     };
@@ -286,8 +303,7 @@ fn apply(change: &PropertyChange, properties: &mut Vec<Property>, entry: &mut En
                 properties.remove(at);
             }
         }
-        PropertyChange::Modified(time) => entry.modified = *time,
-        PropertyChange::Created(time) => entry.created = *time,
+        PropertyChange::Modified(_) | PropertyChange::Created(_) | PropertyChange::Transparent(_) => {}
     }
 }
 

@@ -5,6 +5,7 @@ mod expand;
 mod facts;
 mod filter;
 mod freebusy;
+pub mod itip;
 mod matching;
 mod object;
 mod overlap;

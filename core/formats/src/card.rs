@@ -12,6 +12,6 @@ pub use birthdays::{Occasion, OccasionKind, occasions, write_occasion};
 pub use check::{Invalid, Policy, Precondition};
 pub use convert::convert;
 pub use facts::{Facts, PartialDate};
-pub use filter::{Filter, PropFilter};
+pub use filter::{Filter, INDEXED, PropFilter, indexed_texts};
 pub use object::{Card, Version, value_text};
 pub use partial::{Selection, partial};

@@ -10,6 +10,7 @@ mod walk;
 
 use crate::value::Wall;
 
+pub(crate) use expansion::identity;
 pub use expansion::{Expansion, Extent, Instance, Instances};
 pub use rule::{Frequency, Rule, RuleError, Until};
 pub use times::{End, Times};

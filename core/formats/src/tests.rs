@@ -4,6 +4,7 @@ mod calendar;
 mod card;
 mod expansion;
 mod hostile;
+mod itip;
 mod lines;
 mod oddities;
 mod recur;

@@ -62,16 +62,22 @@ pub enum Kind {
     AddressBook,
     /// RFC 5322 messages with IMAP UIDs and flags.
     Mailbox,
+    /// Scheduling messages that others sent (RFC 6638 §2.2).
+    Inbox,
+    /// Where requests for scheduling are posted (RFC 6638 §2.1); holds nothing.
+    Outbox,
 }
 
 impl Kind {
-    /// The word used in output and settings: `plain`, `calendar`, `addressbook`, `mailbox`.
+    /// The word used in output and settings: `plain`, `calendar`, `addressbook`, `mailbox`, `inbox`, `outbox`.
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Plain => "plain",
             Kind::Calendar => "calendar",
             Kind::AddressBook => "addressbook",
             Kind::Mailbox => "mailbox",
+            Kind::Inbox => "inbox",
+            Kind::Outbox => "outbox",
         }
     }
 }

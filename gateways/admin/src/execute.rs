@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::answer::{self, Failure};
 use crate::moment::parse_moment;
 use crate::request::Request;
+use crate::sharing;
 
 /// Rows of one list at most.
 const LIST_MAX: usize = 10_000;
@@ -41,6 +42,8 @@ pub struct Context {
     pub s3_endpoint: String,
     /// The region that S3 clients are told.
     pub s3_region: String,
+    /// What stands before the token in the URL of a published calendar, and behind it.
+    pub calendar_link: (String, &'static str),
 }
 
 /// Hears of progress: a line for people.
@@ -93,6 +96,14 @@ pub async fn execute(context: &Context, request: Request, progress: Progress<'_>
             let events = operator.audit(&account, limit.min(LIST_MAX)).await?;
             Ok(events.iter().map(answer::audit_event).collect())
         }
+        Request::Birthdays { account } => {
+            operator.want_birthdays(&account).await?;
+            Ok(json!({"account": account, "birthdays": true}))
+        }
+        Request::ShareAdd { .. } | Request::ShareList { .. } | Request::ShareRemove { .. } => {
+            sharing::share(operator, request).await
+        }
+        Request::LinkAdd { .. } | Request::LinkRemove { .. } => sharing::link(context, request).await,
         other => execute_history(operator, other).await,
     }
 }
@@ -148,7 +159,7 @@ fn moment(operator: &Operator, text: &str) -> Result<allod_model::Timestamp, Fai
         .ok_or_else(|| Failure::invalid(format!("'{text}' is no moment; {usage}")))
 }
 
-fn read_path(text: &str) -> Result<Path, Failure> {
+pub fn read_path(text: &str) -> Result<Path, Failure> {
     Ok(Path::parse(text.as_bytes(), NameRule::Strict)?)
 }
 

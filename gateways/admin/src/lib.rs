@@ -13,6 +13,7 @@ mod answer;
 mod execute;
 mod moment;
 mod request;
+mod sharing;
 mod socket;
 
 pub use answer::Failure;

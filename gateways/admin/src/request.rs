@@ -144,4 +144,50 @@ pub enum Request {
     },
     /// Gives back space now instead of in the background.
     Collect,
+    /// Wants the calendar of birthdays again after it was removed.
+    Birthdays {
+        /// Whose.
+        account: String,
+    },
+    /// Shares a calendar or an address book with another account of the server.
+    ShareAdd {
+        /// Whose.
+        account: String,
+        /// The folder.
+        path: String,
+        /// The other account, by name or mail address.
+        with: String,
+        /// Whether that one may change it.
+        write: bool,
+    },
+    /// With whom a folder is shared.
+    ShareList {
+        /// Whose.
+        account: String,
+        /// The folder.
+        path: String,
+    },
+    /// Ends a share.
+    ShareRemove {
+        /// Whose.
+        account: String,
+        /// The folder.
+        path: String,
+        /// The other account.
+        with: String,
+    },
+    /// Publishes a calendar by a link, or shows the link it has.
+    LinkAdd {
+        /// Whose.
+        account: String,
+        /// The calendar.
+        path: String,
+    },
+    /// Ends a calendar's link.
+    LinkRemove {
+        /// Whose.
+        account: String,
+        /// The calendar.
+        path: String,
+    },
 }

@@ -7,7 +7,7 @@ use http_body::Body;
 use http_body_util::BodyExt;
 
 use crate::error::Failure;
-use crate::xml::{Document, XML_BYTES_MAX, XmlError};
+use crate::xml::{Document, REPORT_BYTES_MAX, XML_BYTES_MAX, XmlError};
 
 /// Reads a body of XML; `None` when it is empty.
 ///
@@ -25,16 +25,30 @@ pub(crate) async fn read_xml(body: RequestBody) -> Result<Option<Document>, Fail
 /// # Errors
 /// 413 when it is too large: by its announced length before a byte is read, else as soon as it exceeds the limit;
 /// 408 and 400 when it does not arrive.
-pub(crate) async fn read_text(mut body: RequestBody) -> Result<Option<Bytes>, Failure> {
+pub(crate) async fn read_text(body: RequestBody) -> Result<Option<Bytes>, Failure> {
+    read_within(body, XML_BYTES_MAX).await
+}
+
+/// Reads the body of a report.
+///
+/// # Errors
+/// 400 when there is none; as [`read_xml`].
+pub(crate) async fn read_report(body: RequestBody) -> Result<Document, Failure> {
+    let bytes = read_within(body, REPORT_BYTES_MAX).await?;
+    let bytes = bytes.ok_or_else(|| Failure::bad_request("REPORT needs a body"))?;
+    Ok(Document::parse_report(&bytes)?)
+}
+
+async fn read_within(mut body: RequestBody, bytes_max: usize) -> Result<Option<Bytes>, Failure> {
     let too_large = || Failure::from(XmlError::Limit("bytes"));
-    if body.size_hint().lower() > XML_BYTES_MAX as u64 {
+    if body.size_hint().lower() > bytes_max as u64 {
         return Err(too_large());
     }
     // Most bodies come in one piece and are not copied.
     let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|error| broken(&error))?.into_data() else { continue };
-        if first.len() + rest.len() + data.len() > XML_BYTES_MAX {
+        if first.len() + rest.len() + data.len() > bytes_max {
             return Err(too_large());
         }
         if first.is_empty() && rest.is_empty() {

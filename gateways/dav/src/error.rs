@@ -9,7 +9,7 @@ use crate::condition::Malformed;
 use crate::escape::escape_into;
 use crate::handle::ALLOWED;
 use crate::url::UrlError;
-use crate::xml::XmlError;
+use crate::xml::{CALDAV, CARDDAV, XmlError};
 
 /// The challenge: RFC 7617 §2.1.
 const CHALLENGE: &str = "Basic realm=\"allod\", charset=\"UTF-8\"";
@@ -17,9 +17,6 @@ const CHALLENGE: &str = "Basic realm=\"allod\", charset=\"UTF-8\"";
 const UNAVAILABLE_RETRY_SECS: u64 = 10;
 /// When to come back after competing operations, in seconds.
 const BUSY_RETRY_SECS: u64 = 1;
-const CALDAV: &str = "urn:ietf:params:xml:ns:caldav";
-/// The namespace of CardDAV (RFC 6352).
-const CARDDAV: &str = "urn:ietf:params:xml:ns:carddav";
 
 /// An answer, or why there is none.
 pub(crate) type Answer = Result<Response<ResponseBody>, Failure>;
@@ -33,6 +30,8 @@ pub(crate) enum Doing {
     Write,
     /// MKCOL.
     MakeFolder,
+    /// MKCALENDAR.
+    MakeCalendar,
     /// COPY, MOVE.
     Transfer,
     /// PROPPATCH.
@@ -102,8 +101,21 @@ impl Failure {
         self
     }
 
+    /// 403 with a condition of another namespace than `DAV:`.
+    pub(crate) fn condition(namespace: &'static str, name: &'static str, message: &str) -> Failure {
+        let mut failure = Failure::new(StatusCode::FORBIDDEN, message);
+        failure.element = Some((namespace, name));
+        failure
+    }
+
+    /// The condition that it names.
+    #[cfg(test)]
+    pub(crate) fn element_name(&self) -> Option<&'static str> {
+        self.element.map(|(_, name)| name)
+    }
+
     /// Says which element of `CARDDAV:` it is about.
-    pub(crate) fn carddav(mut self, name: &'static str) -> Failure {
+    fn carddav(mut self, name: &'static str) -> Failure {
         self.element = Some((CARDDAV, name));
         self
     }
@@ -133,6 +145,10 @@ impl Failure {
             ErrorKind::NotFound => with(StatusCode::NOT_FOUND),
             // RFC 4918 §9.3.1: MKCOL on a mapped URL is 405.
             ErrorKind::Exists if doing == Doing::MakeFolder => with(StatusCode::METHOD_NOT_ALLOWED),
+            // RFC 4791 §5.3.1.
+            ErrorKind::Exists if doing == Doing::MakeCalendar => {
+                with(StatusCode::FORBIDDEN).element("resource-must-be-null")
+            }
             ErrorKind::Exists => with(StatusCode::PRECONDITION_FAILED),
             ErrorKind::NotEmpty => with(StatusCode::CONFLICT),
             // RFC 4918 §9.7.1, §9.3.1, §9.8.5: no parent is 409.
@@ -141,9 +157,11 @@ impl Failure {
                 // RFC 4918 §9.7.2: PUT to a collection.
                 Doing::Write => with(StatusCode::METHOD_NOT_ALLOWED),
                 Doing::Report => with(StatusCode::FORBIDDEN).element("supported-report"),
-                Doing::MakeFolder | Doing::Transfer | Doing::Properties | Doing::Lock => {
-                    with(StatusCode::FORBIDDEN)
-                }
+                Doing::MakeFolder
+                | Doing::MakeCalendar
+                | Doing::Transfer
+                | Doing::Properties
+                | Doing::Lock => with(StatusCode::FORBIDDEN),
                 Doing::Read | Doing::Unlock => with(StatusCode::CONFLICT),
             },
             // RFC 4791 §5.3.2.1, RFC 6352 §6.3.2.1.

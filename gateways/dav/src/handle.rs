@@ -14,14 +14,15 @@ use crate::error::{Answer, Doing, Failure};
 use crate::propfind::{Depth, parse_depth};
 use crate::url::{Target, parse_reference, parse_target, place_url, tree_base};
 use crate::{
-    checksum, get, landing, lock, mkcol, propfind, proppatch, put, sync_collection, transfer, virtual_place,
+    acl, caldav, checksum, get, landing, lock, mkcol, propfind, proppatch, put, report, transfer,
+    virtual_place, well_known,
 };
 
 /// Every method there is, in one list for all places, so that nothing can be learnt from it without login.
-pub(crate) const ALLOWED: &str =
-    "OPTIONS, GET, HEAD, PUT, DELETE, MKCOL, COPY, MOVE, PROPFIND, PROPPATCH, LOCK, UNLOCK, REPORT";
-/// RFC 4918 §18, RFC 5689 §3.1.
-const COMPLIANCE: &str = "1, 2, 3, extended-mkcol";
+pub(crate) const ALLOWED: &str = "OPTIONS, GET, HEAD, PUT, DELETE, MKCOL, MKCALENDAR, COPY, MOVE, PROPFIND, \
+    PROPPATCH, LOCK, UNLOCK, REPORT, ACL";
+/// RFC 4918 §18, RFC 3744 §7.2, RFC 5689 §3.1, RFC 4791 §5.1, RFC 6352 §6.1.
+const COMPLIANCE: &str = "1, 2, 3, access-control, extended-mkcol, calendar-access, addressbook";
 /// Longest `User-Agent` handed on, in bytes.
 const CLIENT_BYTES_MAX: usize = 256;
 
@@ -97,6 +98,9 @@ impl Call {
 /// Answers a request of any kind.
 pub(crate) async fn handle(core: &Core, request: Request<RequestBody>, peer: Peer) -> Response<ResponseBody> {
     let (head, body) = request.into_parts();
+    if well_known::is_here(head.uri.path()) {
+        return well_known::redirect();
+    }
     // Windows asks before it logs in, and takes anything but 200 for "no WebDAV here".
     if head.method == Method::OPTIONS {
         return options();
@@ -193,7 +197,9 @@ async fn route(asked: Asked, head: http::request::Parts, body: RequestBody) -> A
         "PROPPATCH" => proppatch::handle(&call, body).await,
         "LOCK" => lock::lock(&call, body).await,
         "UNLOCK" => lock::unlock(&call).await,
-        "REPORT" => sync_collection::handle(&call, body).await,
+        "REPORT" => report::handle(&call, body).await,
+        "MKCALENDAR" => caldav::mkcalendar::handle(&call, body).await,
+        "ACL" => acl::handle(&call).await,
         "PATCH" => checksum::handle(&call).await,
         "POST" => Err(Failure::method_not_allowed()),
         // RFC 9110 §15.6.2.

@@ -19,25 +19,41 @@
 //! # }
 //! ```
 
+mod acl;
 mod body;
+mod caldav;
+mod carddav;
 mod checksum;
 mod error;
+mod expand_property;
+mod filter;
 mod get;
 mod handle;
 mod index_page;
 mod landing;
+mod live;
 mod lock;
+mod matches;
 mod mkcol;
+mod multiget;
 mod pages;
 mod plan;
+mod principal;
+mod principal_reports;
 mod propfind;
 mod proppatch;
 mod props;
+mod published;
 mod put;
+mod query;
 mod quirks;
+mod report;
+mod settable;
 mod sync_collection;
 mod transfer;
 mod virtual_place;
+mod visit;
+mod well_known;
 
 pub mod condition;
 pub mod date;
@@ -45,6 +61,8 @@ pub mod escape;
 pub mod range;
 pub mod url;
 pub mod xml;
+
+pub use published::{PUBLISHED_PREFIX, PUBLISHED_SUFFIX};
 
 use allod_core::Core;
 use allod_kit::{Gateway, Mount, Peer, RequestBody, ResponseBody};
@@ -70,8 +88,11 @@ impl Gateway for Dav {
     }
 
     fn mounts(&self) -> Vec<Mount> {
-        let discovery: &[&str] = &["OPTIONS", "PROPFIND", "GET", "HEAD"];
+        let discovery: &[&str] = &["OPTIONS", "PROPFIND", "REPORT", "GET", "HEAD"];
+        let [caldav, carddav] = well_known::PLACES;
         vec![
+            Mount::prefix(caldav),
+            Mount::prefix(carddav),
             Mount::prefix(url::DAV_PREFIX),
             Mount::prefix(url::PRINCIPALS_PREFIX),
             Mount::exact("/", discovery),

@@ -11,6 +11,7 @@ use crate::error::{Answer, Doing, Failure};
 use crate::handle::{Call, xml};
 use crate::pages::{Pages, paged};
 use crate::plan::{Live, Plan};
+use crate::principal;
 use crate::props::{Subject, Writer, held};
 use crate::quirks::quirk_windows_small_rows;
 use crate::url::place_url;
@@ -25,8 +26,10 @@ const PAGE_NODES: usize = 1000;
 /// Room made for each member's row, in bytes.
 const ROW_BYTES: usize = 768;
 
-pub(crate) const MULTISTATUS_HEAD: &[u8] =
-    b"<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<D:multistatus xmlns:D=\"DAV:\">\n";
+/// The prefixes are those of the table of live properties.
+pub(crate) const MULTISTATUS_HEAD: &[u8] = b"<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<D:multistatus \
+    xmlns:D=\"DAV:\" xmlns:C=\"urn:ietf:params:xml:ns:caldav\" xmlns:CR=\"urn:ietf:params:xml:ns:carddav\" \
+    xmlns:CS=\"http://calendarserver.org/ns/\">\n";
 pub(crate) const MULTISTATUS_TAIL: &[u8] = b"</D:multistatus>\n";
 
 /// The `Depth` header.
@@ -140,7 +143,9 @@ pub(crate) async fn parse(headers: &HeaderMap, body: RequestBody) -> Result<Ques
 /// A writer with what the plan needs of the account.
 pub(crate) async fn writer(session: &Session, plan: Plan, now: Timestamp) -> Result<Writer, Error> {
     let wants_quota = plan.asks(Live::QuotaAvailable) || plan.asks(Live::QuotaUsed);
+    let facts = principal::facts(session, &plan).await?;
     let mut writer = Writer::new(plan, &session.account(), now);
+    writer.facts = facts;
     if wants_quota {
         let quota = session.quota().await?;
         writer.quota = Some((quota.used, quota.available));

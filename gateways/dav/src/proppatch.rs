@@ -1,17 +1,15 @@
 //! PROPPATCH (RFC 4918 §9.2): all instructions in order, or none.
 
-use allod_core::{Property, PropertyChange};
+use allod_core::PropertyChange;
 use allod_kit::{RequestBody, ResponseBody, full_body};
-use allod_model::Timestamp;
 use http::{Response, StatusCode};
 
 use crate::body::read_xml;
-use crate::date::{parse_http_date, parse_iso_date};
 use crate::error::{Answer, Doing, Failure};
 use crate::handle::{Call, empty, xml};
-use crate::plan::{Live, PROPERTIES_MAX, empty_element};
+use crate::plan::{PROPERTIES_MAX, empty_element};
 use crate::propfind::parse_prefer;
-use crate::quirks::{quirk_rclone_lastmodified, quirk_windows_times};
+use crate::settable::{self, Refused};
 use crate::xml::Element;
 
 /// Answers PROPPATCH on a place in the tree.
@@ -44,8 +42,8 @@ struct Update {
     changes: Vec<PropertyChange>,
     /// The empty element of each property that could be changed.
     fine: Vec<String>,
-    /// Of each that could not.
-    refused: Vec<String>,
+    /// Of each that could not, and why.
+    refused: Vec<(String, Refused)>,
 }
 
 fn parse_update(root: Element<'_>) -> Result<Update, Failure> {
@@ -74,54 +72,39 @@ fn parse_update(root: Element<'_>) -> Result<Update, Failure> {
 
 impl Update {
     fn take(&mut self, property: Element<'_>, set: bool) {
-        let (namespace, name) = (property.namespace(), property.name());
-        let element = empty_element(namespace, name);
-        let change = match (Live::named(namespace, name), set) {
-            (None | Some(Live::DisplayName), true) => {
-                let text = property.text();
-                let time = quirk_windows_times(namespace, name, &text);
-                let seconds = quirk_rclone_lastmodified(namespace, name, &text);
-                self.changes.extend(time.or(seconds).map(PropertyChange::Modified));
-                let (namespace, name) = (namespace.to_owned(), name.to_owned());
-                Some(PropertyChange::Set(Property { namespace, name, xml: property.fragment() }))
-            }
-            (None | Some(Live::DisplayName), false) => {
-                Some(PropertyChange::Remove(namespace.to_owned(), name.to_owned()))
-            }
-            // RFC 4918 §15.1, §15.7 let a server take these; copying programs keep times by them.
-            (Some(Live::LastModified), true) => any_date(&property.text()).map(PropertyChange::Modified),
-            (Some(Live::CreationDate), true) => any_date(&property.text()).map(PropertyChange::Created),
-            (Some(_), _) => None,
-        };
-        match change {
-            Some(change) => {
-                self.changes.push(change);
+        let element = empty_element(property.namespace(), property.name());
+        let changes = if set { settable::set(property) } else { settable::unset(property) };
+        match changes {
+            Ok(changes) => {
+                self.changes.extend(changes);
                 self.fine.push(element);
             }
-            None => self.refused.push(element),
+            Err(refused) => self.refused.push((element, refused)),
         }
     }
 }
 
-fn any_date(text: &str) -> Option<Timestamp> {
-    parse_http_date(text).or_else(|| parse_iso_date(text))
-}
-
 /// RFC 4918 §9.2.1: if one instruction fails, the others are 424.
-fn answer(url: &str, fine: &[String], refused: &[String]) -> Response<ResponseBody> {
-    let propstat = |elements: &[String], status: &str, error: &str| match elements {
-        [] => String::new(),
-        _ => format!(
-            "<D:propstat><D:prop>{}</D:prop><D:status>HTTP/1.1 {status}</D:status>{error}</D:propstat>",
-            elements.concat()
-        ),
-    };
-    let propstats = if refused.is_empty() {
-        propstat(fine, "200 OK", "")
-    } else {
-        let error = "<D:error><D:cannot-modify-protected-property/></D:error>";
-        propstat(refused, "403 Forbidden", error) + &propstat(fine, "424 Failed Dependency", "")
-    };
+pub(crate) fn answer(url: &str, fine: &[String], refused: &[(String, Refused)]) -> Response<ResponseBody> {
+    let mut propstats: String = refused
+        .iter()
+        .map(|(element, Refused { status, condition })| {
+            let error = match *condition {
+                "" => String::new(),
+                condition => format!("<D:error>{condition}</D:error>"),
+            };
+            format!(
+                "<D:propstat><D:prop>{element}</D:prop><D:status>HTTP/1.1 {status}</D:status>{error}</D:propstat>"
+            )
+        })
+        .collect();
+    if !fine.is_empty() {
+        let status = if refused.is_empty() { "200 OK" } else { "424 Failed Dependency" };
+        propstats.push_str(&format!(
+            "<D:propstat><D:prop>{}</D:prop><D:status>HTTP/1.1 {status}</D:status></D:propstat>",
+            fine.concat()
+        ));
+    }
     let body = format!(
         "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<D:multistatus xmlns:D=\"DAV:\"><D:response>\
          <D:href>{url}</D:href>{propstats}</D:response></D:multistatus>\n"
@@ -131,6 +114,9 @@ fn answer(url: &str, fine: &[String], refused: &[String]) -> Response<ResponseBo
 
 #[cfg(test)]
 mod tests {
+    use allod_core::Property;
+    use allod_model::Timestamp;
+
     use super::*;
     use crate::xml::Document;
 
@@ -161,10 +147,8 @@ mod tests {
             "<D:set><D:prop><D:getetag>x</D:getetag><D:displayname>n</D:displayname></D:prop></D:set>",
         )
         .unwrap();
-        assert_eq!(
-            (update.refused.concat(), update.fine.concat()),
-            ("<D:getetag/>".into(), "<D:displayname/>".into())
-        );
+        assert_eq!(update.refused, [("<D:getetag/>".to_owned(), settable::PROTECTED)]);
+        assert_eq!(update.fine, ["<D:displayname/>"]);
     }
 
     #[test]
@@ -198,6 +182,52 @@ mod tests {
         let wrong =
             update("<D:set><D:prop><D:getlastmodified>x</D:getlastmodified></D:prop></D:set>").unwrap();
         assert_eq!(wrong.refused.len(), 1);
+    }
+
+    #[test]
+    fn properties_of_calendars() {
+        const CALDAV: &str = "xmlns='urn:ietf:params:xml:ns:caldav'";
+        let refused = |inside: &str| {
+            let update = update(&format!("<D:set><D:prop>{inside}</D:prop></D:set>")).unwrap();
+            update.refused.first().map(|(_, refused)| refused.condition.to_owned() + refused.status)
+        };
+        for (inside, wanted) in [
+            (format!("<calendar-timezone {CALDAV}>x</calendar-timezone>"), Some("valid-calendar-data")),
+            (
+                format!("<calendar-timezone-id {CALDAV}>Mars/Base</calendar-timezone-id>"),
+                Some("valid-timezone"),
+            ),
+            (format!("<calendar-timezone-id {CALDAV}>Europe/Berlin</calendar-timezone-id>"), None),
+            (format!("<schedule-calendar-transp {CALDAV}><transparent/></schedule-calendar-transp>"), None),
+            (format!("<schedule-calendar-transp {CALDAV}>opaque</schedule-calendar-transp>"), Some("409")),
+            (
+                format!(
+                    "<supported-calendar-component-set {CALDAV}><comp name='VTODO'/></supported-calendar-component-set>"
+                ),
+                Some("cannot-modify-protected-property"),
+            ),
+            ("<getctag xmlns='http://calendarserver.org/ns/'>1</getctag>".to_owned(), Some("cannot-modify")),
+            (format!("<calendar-description {CALDAV}>mine</calendar-description>"), None),
+            ("<calendar-order xmlns='http://apple.com/ns/ical/'>3</calendar-order>".to_owned(), None),
+        ] {
+            let found = refused(&inside);
+            let fits = match wanted {
+                None => found.is_none(),
+                Some(wanted) => found.as_ref().is_some_and(|found| found.contains(wanted)),
+            };
+            assert!(fits, "{inside}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn quirk_apple_colors_keep_their_attribute() {
+        let update = update(
+            "<D:set><D:prop><A:calendar-color xmlns:A='http://apple.com/ns/ical/' symbolic-color='custom'>#FF2968FF\
+             </A:calendar-color></D:prop></D:set>",
+        )
+        .unwrap();
+        let [PropertyChange::Set(color)] = update.changes.as_slice() else { panic!("{:?}", update.changes) };
+        assert!(color.xml.contains("symbolic-color=\"custom\"") && color.xml.contains("#FF2968FF"));
     }
 
     #[test]

@@ -3,14 +3,15 @@
 //! What a request asks for becomes a [`Plan`] once; then each member of a folder is written straight into a buffer,
 //! without an allocation of its own.
 
-use allod_core::{Lock, Node, Property};
-use allod_model::{NodeId, Path, Rights, Seq, Timestamp};
+use allod_core::{Found, Lock, Node, Property};
+use allod_formats::zone::Zone;
+use allod_model::{Kind, Name, NodeId, Path, Seq, Timestamp};
 
-use crate::date::{write_http_date, write_iso_date};
 use crate::escape::escape_into;
 use crate::plan::{Ask, Live, Plan, empty_element};
 use crate::url::encode_segment;
-use crate::xml::DAV;
+use crate::xml::{CALDAV, CARDDAV, DAV};
+use crate::{caldav, carddav, principal};
 
 /// What is written about: a file or folder, or a place that no account owns.
 #[derive(Clone, Copy)]
@@ -23,10 +24,18 @@ pub(crate) enum Subject<'a> {
 }
 
 impl Subject<'_> {
-    fn is_folder(self) -> bool {
+    pub(crate) fn is_folder(self) -> bool {
         match self {
             Subject::Node(node, _) => node.is_folder(),
             Subject::Place(_) | Subject::Principal => true,
+        }
+    }
+
+    /// The kind of a folder in a tree.
+    pub(crate) fn kind(self) -> Option<Kind> {
+        match self {
+            Subject::Node(node, _) => node.folder.map(|facts| facts.kind),
+            Subject::Place(_) | Subject::Principal => None,
         }
     }
 }
@@ -42,6 +51,10 @@ pub(crate) struct Writer {
     pub(crate) base: String,
     /// The quota in bytes, if asked for: used, available.
     pub(crate) quota: Option<(u64, Option<u64>)>,
+    /// What is known of the principal, as far as asked for.
+    pub(crate) facts: principal::Facts,
+    /// Where days and floating times of calendar objects are placed.
+    pub(crate) zone: Zone,
     /// The moment that lock timeouts count from.
     pub(crate) now: Timestamp,
     /// Scratch: indexes of what was not there.
@@ -56,6 +69,8 @@ impl Writer {
             principal: crate::url::principal_url(account),
             base: crate::url::tree_base(account),
             quota: None,
+            facts: principal::Facts::default(),
+            zone: Zone::utc(),
             now,
             missing: Vec::new(),
         }
@@ -63,38 +78,73 @@ impl Writer {
 
     /// Appends a `response` for the resource at `href`, which is already percent-encoded.
     pub(crate) fn response(&mut self, out: &mut Vec<u8>, href: &[u8], subject: Subject<'_>) {
+        self.response_with(out, href, subject, None);
+    }
+
+    /// As [`Writer::response`], with the bytes of a file whose content may be asked for.
+    pub(crate) fn response_with(
+        &mut self,
+        out: &mut Vec<u8>,
+        href: &[u8],
+        subject: Subject<'_>,
+        content: Option<&[u8]>,
+    ) {
         out.extend_from_slice(b"<D:response><D:href>");
         out.extend_from_slice(href);
         out.extend_from_slice(b"</D:href>");
-        self.propstats(out, subject);
+        self.propstats(out, subject, content);
         out.extend_from_slice(b"</D:response>\n");
     }
 
     /// Appends a `response` for a member of the folder at `parent`, which ends in a slash.
     pub(crate) fn member(&mut self, out: &mut Vec<u8>, parent: &[u8], node: &Node, locks: &[Held]) {
+        self.member_with(out, parent, Subject::Node(node, locks), &node.name, None);
+    }
+
+    /// As [`Writer::member`], for a file with its bytes.
+    pub(crate) fn found(&mut self, out: &mut Vec<u8>, parent: &[u8], found: &Found) {
+        let subject = Subject::Node(&found.node, &[]);
+        self.member_with(out, parent, subject, &found.node.name, Some(&found.bytes));
+    }
+
+    fn member_with(
+        &mut self,
+        out: &mut Vec<u8>,
+        parent: &[u8],
+        subject: Subject<'_>,
+        name: &Name,
+        content: Option<&[u8]>,
+    ) {
         out.extend_from_slice(b"<D:response><D:href>");
         out.extend_from_slice(parent);
-        encode_segment(out, node.name.as_bytes());
-        if node.is_folder() {
+        encode_segment(out, name.as_bytes());
+        if subject.is_folder() {
             out.push(b'/');
         }
         out.extend_from_slice(b"</D:href>");
-        self.propstats(out, Subject::Node(node, locks));
+        self.propstats(out, subject, content);
         out.extend_from_slice(b"</D:response>\n");
     }
 
     /// RFC 4918 §9.1.2. What is there comes first, and its status line is this one to the letter:
     /// `quirk_thunderbird_first_propstat`.
-    fn propstats(&mut self, out: &mut Vec<u8>, subject: Subject<'_>) {
+    pub(crate) fn propstats(&mut self, out: &mut Vec<u8>, subject: Subject<'_>, content: Option<&[u8]>) {
         let start = out.len();
         out.extend_from_slice(b"<D:propstat><D:prop>");
         let before = out.len();
         let mut missing = std::mem::take(&mut self.missing);
         missing.clear();
+        let mut refused = Vec::new();
         for (index, ask) in self.plan.asked.iter().enumerate() {
             let found = match ask {
-                Ask::Live(live) => self.live(out, *live, subject),
-                Ask::Dead(namespace, name, _) => write_dead(out, subject, namespace, name),
+                Ask::Live(_) | Ask::Dead(..) => self.one(out, ask, subject),
+                Ask::CalendarData(_) | Ask::AddressData(_) => match self.data(out, ask, content) {
+                    Ok(found) => found,
+                    Err(condition) => {
+                        refused.push(refusal(ask, condition));
+                        true
+                    }
+                },
             };
             if !found && index >= self.plan.unnamed {
                 missing.push(index);
@@ -106,32 +156,66 @@ impl Writer {
             self.all_dead(out, &node.properties);
         }
         let show_missing = !missing.is_empty() && !self.plan.minimal;
-        if out.len() == before && show_missing {
+        if out.len() == before && (show_missing || !refused.is_empty()) {
             out.truncate(start);
         } else {
             out.extend_from_slice(b"</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>");
         }
+        refused.iter().for_each(|refusal| out.extend_from_slice(refusal.as_bytes()));
         if show_missing {
             out.extend_from_slice(b"<D:propstat><D:prop>");
             for index in &missing {
-                match &self.plan.asked[*index] {
-                    Ask::Live(live) => write_empty(out, live.tag()),
-                    Ask::Dead(.., element) => out.extend_from_slice(element.as_bytes()),
-                }
+                self.plan.asked[*index].write_empty(out);
             }
             out.extend_from_slice(b"</D:prop><D:status>HTTP/1.1 404 Not Found</D:status></D:propstat>");
         }
         self.missing = missing;
     }
 
+    /// Appends the content of an object as far as it is wanted; `Ok(false)` when there is none.
+    fn data(&self, out: &mut Vec<u8>, ask: &Ask, content: Option<&[u8]>) -> Result<bool, &'static str> {
+        let Some(bytes) = content else { return Ok(false) };
+        let start = out.len();
+        let (written, end): (_, &[u8]) = match ask {
+            Ask::CalendarData(selection) => {
+                out.extend_from_slice(b"<C:calendar-data>");
+                (caldav::data::write(out, selection, bytes, &self.zone), b"</C:calendar-data>")
+            }
+            Ask::AddressData(selection) => {
+                out.extend_from_slice(b"<CR:address-data>");
+                (carddav::data::write(out, selection, bytes), b"</CR:address-data>")
+            }
+            Ask::Live(_) | Ask::Dead(..) => return Ok(false),
+        };
+        match written {
+            Ok(()) => out.extend_from_slice(end),
+            Err(condition) => {
+                out.truncate(start);
+                return Err(condition);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Appends a property; `false`, and nothing appended, when the resource does not have it.
+    pub(crate) fn one(&self, out: &mut Vec<u8>, ask: &Ask, subject: Subject<'_>) -> bool {
+        match ask {
+            Ask::Live(live) => self.live(out, *live, subject),
+            Ask::Dead(namespace, name, _) => write_dead(out, subject, namespace, name),
+            Ask::CalendarData(_) | Ask::AddressData(_) => false,
+        }
+    }
+
     fn all_dead(&self, out: &mut Vec<u8>, properties: &[Property]) {
         for property in properties {
             let asked = |ask: &Ask| match ask {
                 Ask::Live(Live::DisplayName) => property.namespace == DAV && property.name == "displayname",
-                Ask::Live(_) => false,
+                Ask::Live(_) | Ask::CalendarData(_) | Ask::AddressData(_) => false,
                 Ask::Dead(namespace, name, _) => *namespace == property.namespace && *name == property.name,
             };
-            if self.plan.asked.iter().any(asked) {
+            // RFC 4791 §5.2, RFC 6352 §6.2: theirs are not for `allprop`.
+            let unasked = !self.plan.names_only && [CALDAV, CARDDAV].contains(&property.namespace.as_str());
+            if unasked || self.plan.asked.iter().any(asked) {
                 continue;
             }
             match self.plan.names_only {
@@ -148,7 +232,7 @@ impl Writer {
             return true;
         }
         let start = out.len();
-        out.extend_from_slice(b"<D:");
+        out.push(b'<');
         out.extend_from_slice(live.tag().as_bytes());
         let tag_end = out.len();
         out.push(b'>');
@@ -161,94 +245,36 @@ impl Writer {
             out.extend_from_slice(b"/>");
             return true;
         }
-        out.extend_from_slice(b"</D:");
+        out.extend_from_slice(b"</");
         out.extend_from_slice(live.tag().as_bytes());
         out.push(b'>');
         true
     }
-
-    fn value(&self, out: &mut Vec<u8>, live: Live, subject: Subject<'_>) -> bool {
-        match (live, subject) {
-            (Live::ResourceType, subject) => {
-                if subject.is_folder() {
-                    out.extend_from_slice(b"<D:collection/>");
-                }
-                if matches!(subject, Subject::Principal) {
-                    // RFC 3744 §4.
-                    out.extend_from_slice(b"<D:principal/>");
-                }
-            }
-            (Live::DisplayName, Subject::Node(node, _)) if node.id == NodeId::ROOT => {
-                escape_into(out, &self.account)
-            }
-            (Live::DisplayName, Subject::Node(node, _)) => escape_into(out, node.name.as_str()),
-            (Live::DisplayName, Subject::Place(name)) => escape_into(out, name),
-            (Live::DisplayName, Subject::Principal) => escape_into(out, &self.account),
-            (Live::CurrentUserPrincipal, _) => write_href(out, &self.principal),
-            (Live::PrincipalUrl, Subject::Principal) => write_href(out, &self.principal),
-            (Live::Owner, Subject::Node(..) | Subject::Principal) => write_href(out, &self.principal),
-            (Live::PrincipalCollectionSet, _) => write_href(out, crate::url::PRINCIPALS_PREFIX),
-            (Live::SupportedReportSet, Subject::Node(node, _)) if node.is_folder() => out.extend_from_slice(
-                b"<D:supported-report><D:report><D:sync-collection/></D:report></D:supported-report>",
-            ),
-            (Live::SupportedReportSet, _) => {}
-            (Live::CurrentUserPrivilegeSet, Subject::Node(node, _)) => write_privileges(out, node.rights),
-            (Live::CurrentUserPrivilegeSet, _) => write_privileges(out, Some(Rights::Read)),
-            (live, Subject::Node(node, locks)) => return self.node_value(out, live, node, locks),
-            _ => return false,
-        }
-        true
-    }
-
-    fn node_value(&self, out: &mut Vec<u8>, live: Live, node: &Node, locks: &[Held]) -> bool {
-        match (live, &node.folder) {
-            (Live::CreationDate, _) => write_iso_date(out, node.created),
-            (Live::LastModified, _) => write_http_date(out, node.modified),
-            (Live::ContentLength, None) => write_number(out, node.size),
-            (Live::ContentType, None) => escape_into(out, media_type(node)),
-            (Live::Etag, None) => {
-                out.push(b'"');
-                escape_into(out, &node.etag.0);
-                out.push(b'"');
-            }
-            (Live::LockDiscovery, _) => {
-                for held in locks {
-                    write_active_lock(out, held, &self.base, self.now);
-                }
-            }
-            (Live::SupportedLock, _) => out.extend_from_slice(
-                b"<D:lockentry><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockentry>\
-                  <D:lockentry><D:lockscope><D:shared/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockentry>",
-            ),
-            (Live::QuotaAvailable, Some(_)) => match self.quota {
-                Some((_, Some(available))) => write_number(out, available),
-                Some((_, None)) => return false,
-                None => return self.plan.names_only,
-            },
-            // RFC 4331 §4: what counts against the quota; for a folder, what lies below it.
-            (Live::QuotaUsed, Some(_)) if node.id == NodeId::ROOT => match self.quota {
-                Some((used, _)) => write_number(out, used),
-                None => return self.plan.names_only,
-            },
-            (Live::QuotaUsed, Some(_)) => write_number(out, node.size),
-            (Live::SyncToken, Some(facts)) => write_sync_token(out, node.id, facts.token),
-            _ => return false,
-        }
-        true
-    }
 }
 
-fn write_empty(out: &mut Vec<u8>, tag: &str) {
+/// A `propstat` for content that cannot be had as it is wanted.
+fn refusal(ask: &Ask, condition: &str) -> String {
+    let (element, prefix) = match ask {
+        Ask::AddressData(_) => ("<CR:address-data/>", "CR"),
+        _ => ("<C:calendar-data/>", "C"),
+    };
+    format!(
+        "<D:propstat><D:prop>{element}</D:prop><D:status>HTTP/1.1 403 Forbidden</D:status>\
+         <D:error><{prefix}:{condition}/></D:error></D:propstat>"
+    )
+}
+
+fn write_empty(out: &mut Vec<u8>, name: &str) {
     out.extend_from_slice(b"<D:");
-    out.extend_from_slice(tag.as_bytes());
+    out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"/>");
 }
 
-fn write_number(out: &mut Vec<u8>, number: u64) {
+pub(crate) fn write_number(out: &mut Vec<u8>, number: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
-fn write_href(out: &mut Vec<u8>, url: &str) {
+pub(crate) fn write_href(out: &mut Vec<u8>, url: &str) {
     out.extend_from_slice(b"<D:href>");
     out.extend_from_slice(url.as_bytes());
     out.extend_from_slice(b"</D:href>");
@@ -263,30 +289,6 @@ fn write_dead(out: &mut Vec<u8>, subject: Subject<'_>, namespace: &str, name: &s
         out.extend_from_slice(property.xml.as_bytes());
     }
     found.is_some()
-}
-
-fn write_privileges(out: &mut Vec<u8>, rights: Option<Rights>) {
-    let privileges: &[&str] = match rights {
-        None => &["read-current-user-privilege-set"],
-        Some(Rights::Read) => &["read", "read-current-user-privilege-set"],
-        Some(Rights::Append) => &["read", "read-current-user-privilege-set", "bind"],
-        // DAVx5 takes a collection without `write` for read-only.
-        Some(Rights::Write) => &[
-            "read",
-            "read-current-user-privilege-set",
-            "write",
-            "write-properties",
-            "write-content",
-            "bind",
-            "unbind",
-            "unlock",
-        ],
-    };
-    for privilege in privileges {
-        out.extend_from_slice(b"<D:privilege>");
-        write_empty(out, privilege);
-        out.extend_from_slice(b"</D:privilege>");
-    }
 }
 
 /// A sync token (RFC 6578 §3.2: a URI): it names the folder and a place in the account's history.
@@ -356,8 +358,8 @@ pub(crate) fn held(locks: &[Lock], place: &Path, is_folder: bool) -> Vec<Held> {
 
 #[cfg(test)]
 mod tests {
-    use allod_core::FolderFacts;
-    use allod_model::{Etag, Kind, Name, NameRule};
+    use allod_core::{Components, FolderFacts};
+    use allod_model::{Etag, NameRule, Rights};
 
     use super::*;
     use crate::xml::Document;
@@ -379,12 +381,20 @@ mod tests {
                 xml: "<p xmlns=\"urn:a\">v</p>".to_owned(),
             }],
             rights: Some(Rights::Write),
+            calendar: None,
             object: None,
         }
     }
 
     fn folder(name: &str) -> Node {
-        let facts = FolderFacts { kind: Kind::Plain, token: Seq(9), below: Seq(9), documents: 0 };
+        let facts = FolderFacts {
+            kind: Kind::Plain,
+            token: Seq(9),
+            below: Seq(9),
+            documents: 0,
+            components: Components::ALL,
+            transparent: false,
+        };
         Node { folder: Some(facts), ..node(name) }
     }
 
@@ -392,7 +402,8 @@ mod tests {
         let mut out = Vec::new();
         Writer::new(plan, "alice", Timestamp::from_secs(0)).member(&mut out, b"/dav/alice/", node, &[]);
         let text = String::from_utf8(out).unwrap();
-        Document::parse(format!("<D:r xmlns:D=\"DAV:\">{text}</D:r>").as_bytes()).expect(&text);
+        let head = std::str::from_utf8(crate::propfind::MULTISTATUS_HEAD).unwrap();
+        Document::parse(format!("{head}{text}</D:multistatus>").as_bytes()).expect(&text);
         text
     }
 

@@ -1,24 +1,28 @@
-//! REPORT, of which there is one: `sync-collection` (RFC 6578).
+//! `sync-collection` (RFC 6578).
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 use allod_core::{Changes, Session};
-use allod_kit::{RequestBody, full_body};
-use allod_model::{EntryKey, Error, NodeId, Path, Seq};
+use allod_kit::full_body;
+use allod_model::{EntryKey, Error, ErrorKind, Name, NodeId, Path, Seq};
 use http::StatusCode;
 
-use crate::body::read_xml;
+use crate::caldav::timezones;
 use crate::error::{Answer, Doing, Failure};
 use crate::handle::{Call, xml};
+use crate::matches::write_truncated;
 use crate::pages::{Pages, pages_after};
 use crate::plan::Plan;
 use crate::propfind::{self, Depth, MULTISTATUS_HEAD, MULTISTATUS_TAIL, parse_depth, parse_prefer};
 use crate::props::{Writer, parse_sync_token, write_sync_token};
+use crate::quirks::quirk_apple_reads_vcard_3;
 use crate::url::encode_segment;
 use crate::xml::Element;
 
 /// Changes fetched and written at a time.
 const PAGE_CHANGES: usize = 1000;
+/// Contents fetched and written at a time.
+const PAGE_CONTENTS: usize = 100;
 
 /// What a `sync-collection` asks for.
 #[derive(Debug)]
@@ -29,20 +33,18 @@ struct Query {
     limit: Option<u64>,
 }
 
-/// Answers REPORT on a place in the tree.
-pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
+/// Answers the report.
+pub(crate) async fn handle(call: &Call, root: Element<'_>) -> Answer {
     // RFC 6578 §3.2 wants 0; Thunderbird sends 1 (Appendix A), DAVx5 0, others nothing.
     if parse_depth(&call.headers, Depth::Zero)? == Depth::Infinity {
         return Err(Failure::bad_request("this report works with Depth: 0"));
     }
-    let document = read_xml(body).await?.ok_or_else(|| Failure::bad_request("REPORT needs a body"))?;
     let failing = call.failing(Doing::Report);
-    let node = call.session.stat(&call.path, call.want(), false).await.map_err(&failing)?;
+    let node = call.session.stat(&call.path, call.want(), true).await.map_err(&failing)?;
     // RFC 3253 §3.6: a report that is not supported here.
-    let (Some(facts), true) = (node.folder, document.root().is_dav("sync-collection")) else {
-        return Err(Failure::forbidden("supported-report"));
-    };
-    let mut query = parse_query(document.root())?;
+    let Some(facts) = node.folder else { return Err(Failure::forbidden("supported-report")) };
+    let mut query = parse_query(root)?;
+    quirk_apple_reads_vcard_3(&call.headers, &mut query.plan);
     let preference = parse_prefer(&call.headers);
     query.plan.minimal |= preference.minimal;
     let since = match &query.token {
@@ -53,9 +55,11 @@ pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
             _ => return Err(Failure::forbidden("valid-sync-token")),
         },
     };
+    let mut writer = propfind::writer(&call.session, query.plan, call.now).await.map_err(&failing)?;
+    writer.zone = timezones::of_collection(&node.properties);
     let mut sync = Sync {
         session: call.session.clone(),
-        writer: propfind::writer(&call.session, query.plan, call.now).await.map_err(&failing)?,
+        writer,
         folder: call.path.clone(),
         id: node.id,
         url: call.url(&call.path, true),
@@ -64,6 +68,8 @@ pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
         until: facts.token,
         limit: query.limit,
         seen: HashSet::new(),
+        unwritten: VecDeque::new(),
+        end: None,
     };
     let first = sync.fetch().await.map_err(&failing)?;
     if query.limit.is_some_and(|limit| first.changes.len() as u64 > limit) {
@@ -72,7 +78,8 @@ pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
         return Err(failure.element("number-of-matches-within-limits"));
     }
     let mut out = MULTISTATUS_HEAD.to_vec();
-    let more = sync.write(&mut out, first);
+    sync.write(&mut out, first);
+    let more = sync.settle(&mut out).await.map_err(&failing)?;
     let body = if more { pages_after(out, sync) } else { full_body(out) };
     let mut response = xml(StatusCode::MULTI_STATUS, body);
     preference.applied(&mut response);
@@ -98,9 +105,7 @@ fn parse_query(root: Element<'_>) -> Result<Query, Failure> {
         }
     };
     let plan = match root.dav_child("prop") {
-        Some(prop) => {
-            Plan::only(prop).ok_or_else(|| Failure::bad_request("too many properties are asked for"))?
-        }
+        Some(_) => Plan::of_report(root)?.unwrap_or_else(Plan::none),
         None => return Err(Failure::bad_request("sync-collection holds a prop element")),
     };
     Ok(Query { token, plan, limit })
@@ -123,6 +128,10 @@ struct Sync {
     limit: Option<u64>,
     /// Members written so far.
     seen: HashSet<EntryKey>,
+    /// Files of pages that were read whose contents are still to be fetched and written.
+    unwritten: VecDeque<Name>,
+    /// Once all pages were read: the token to go on with, and whether there is more than was asked for.
+    end: Option<(Seq, bool)>,
 }
 
 impl Sync {
@@ -134,18 +143,22 @@ impl Sync {
         self.session.changes(&self.folder, self.since, limit.min(PAGE_CHANGES), dead).await
     }
 
-    /// Appends a page, and the end if it is the last; whether more is to be fetched.
-    fn write(&mut self, out: &mut Vec<u8>, page: Changes) -> bool {
+    /// Appends a page, except for files whose contents are wanted.
+    fn write(&mut self, out: &mut Vec<u8>, page: Changes) {
         let over_limit = self.limit.is_some_and(|limit| page.changes.len() as u64 > limit);
         // RFC 6578 §3.2: a member appears once. One that comes again was changed while we spoke; it, and what is
         // newer, is for the next time, and the token says so. A page that would exceed the limit is, too.
         let again = |key: &EntryKey| self.seen.contains(key) || self.seen.contains(&key.twin());
         if over_limit || (!self.seen.is_empty() && page.changes.iter().any(|change| again(&change.key))) {
-            self.finish(out, self.since.unwrap_or_default(), over_limit);
-            return false;
+            self.end = Some((self.since.unwrap_or_default(), over_limit));
+            return;
         }
+        let with_content = self.writer.plan.needs_content();
         for change in &page.changes {
             match &change.node {
+                Some(node) if with_content && !node.is_folder() => {
+                    self.unwritten.push_back(node.name.clone())
+                }
                 Some(node) => self.writer.member(out, self.url.as_bytes(), node, &[]),
                 // What a client never heard of has not gone for it.
                 None if self.initial => {}
@@ -158,11 +171,34 @@ impl Sync {
         self.since = Some(page.token);
         let full = self.limit == Some(0);
         if !page.more || full || page.token >= self.until {
-            self.finish(out, page.token, page.more && full);
-            return false;
+            self.end = Some((page.token, page.more && full));
+            return;
         }
         self.seen.extend(page.changes.into_iter().map(|change| change.key));
-        true
+    }
+
+    /// Appends files with their contents, and the end once nothing is left; whether more is to come.
+    async fn settle(&mut self, out: &mut Vec<u8>) -> Result<bool, Error> {
+        let count = self.unwritten.len().min(PAGE_CONTENTS);
+        let names: Vec<Name> = self.unwritten.drain(..count).collect();
+        let paths: Vec<Path> = names.iter().map(|name| self.folder.join(name.clone())).collect();
+        if !paths.is_empty() {
+            for found in self.session.fetch(&paths, self.writer.plan.needs_dead()).await? {
+                match found {
+                    Ok(found) => self.writer.found(out, self.url.as_bytes(), &found),
+                    // It went meanwhile; the token is older than that, so the client hears of it next time.
+                    Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::WrongKind) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        match self.end {
+            Some((token, truncated)) if self.unwritten.is_empty() => {
+                self.finish(out, token, truncated);
+                Ok(false)
+            }
+            _ => Ok(true),
+        }
     }
 
     fn gone(&self, out: &mut Vec<u8>, key: &EntryKey) {
@@ -178,12 +214,7 @@ impl Sync {
     fn finish(&self, out: &mut Vec<u8>, token: Seq, truncated: bool) {
         if truncated {
             // RFC 6578 §3.6: truncated, so 507 for the collection.
-            out.extend_from_slice(b"<D:response><D:href>");
-            out.extend_from_slice(self.url.as_bytes());
-            out.extend_from_slice(
-                b"</D:href><D:status>HTTP/1.1 507 Insufficient Storage</D:status>\
-                  <D:error><D:number-of-matches-within-limits/></D:error></D:response>\n",
-            );
+            write_truncated(out, &self.url);
         }
         out.extend_from_slice(b"<D:sync-token>");
         write_sync_token(out, self.id, token);
@@ -194,8 +225,11 @@ impl Sync {
 
 impl Pages for Sync {
     async fn page(&mut self, out: &mut Vec<u8>) -> Result<bool, Error> {
-        let changes = self.fetch().await?;
-        Ok(self.write(out, changes))
+        if self.unwritten.is_empty() && self.end.is_none() {
+            let changes = self.fetch().await?;
+            self.write(out, changes);
+        }
+        self.settle(out).await
     }
 }
 

@@ -12,7 +12,9 @@ use crate::handle::xml;
 use crate::index_page::html;
 use crate::propfind::{self, Depth, MULTISTATUS_HEAD, MULTISTATUS_TAIL, Question};
 use crate::props::{Subject, Writer};
+use crate::report;
 use crate::url::{DAV_PREFIX, PRINCIPALS_PREFIX, Target, principal_url, tree_base};
+use crate::visit::Visit;
 
 /// Answers a request to one of these places.
 pub(crate) async fn handle(
@@ -26,8 +28,10 @@ pub(crate) async fn handle(
     match method {
         "PROPFIND" => find(session, target, propfind::parse(headers, body).await?, now).await,
         "GET" | "HEAD" => Ok(page(session)),
-        // RFC 3253 §3.6: none of the reports is supported here.
-        "REPORT" => Err(Failure::forbidden("supported-report")),
+        "REPORT" => {
+            let visit = Visit { session, headers, target: target.clone(), now };
+            report::handle_virtual(&visit, body).await
+        }
         "PROPPATCH" | "LOCK" => Err(Failure::new(StatusCode::FORBIDDEN, "nothing can be changed here")),
         _ => Err(Failure::method_not_allowed()),
     }

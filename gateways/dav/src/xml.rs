@@ -14,10 +14,14 @@ use crate::escape::{escape_into, is_xml_char};
 
 /// Largest XML body, in bytes.
 pub const XML_BYTES_MAX: usize = 1024 * 1024;
+/// Largest body of a report, in bytes: a multiget names each object.
+pub const REPORT_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Deepest nesting of elements.
 pub const XML_DEPTH_MAX: usize = 64;
 /// Most elements and texts in a body.
 pub const XML_NODES_MAX: usize = 50_000;
+/// Most elements and texts in a report's body.
+pub const REPORT_NODES_MAX: usize = 200_000;
 /// Most attributes of one element, namespace declarations included.
 pub const XML_ATTRIBUTES_MAX: usize = 64;
 /// Most namespace declarations in scope at once.
@@ -25,6 +29,12 @@ pub const XML_SCOPE_MAX: usize = 256;
 
 /// The namespace of WebDAV.
 pub const DAV: &str = "DAV:";
+/// The namespace of CalDAV (RFC 4791).
+pub const CALDAV: &str = "urn:ietf:params:xml:ns:caldav";
+/// The namespace of CardDAV (RFC 6352).
+pub const CARDDAV: &str = "urn:ietf:params:xml:ns:carddav";
+/// The namespace of Apple's published extensions.
+pub const CALENDARSERVER: &str = "http://calendarserver.org/ns/";
 const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
 const XMLNS_NAMESPACE: &str = "http://www.w3.org/2000/xmlns/";
 
@@ -77,7 +87,19 @@ impl Document {
     /// # Errors
     /// [`XmlError`].
     pub fn parse(bytes: &[u8]) -> Result<Document, XmlError> {
-        if bytes.len() > XML_BYTES_MAX {
+        Document::parse_within(bytes, XML_BYTES_MAX, XML_NODES_MAX)
+    }
+
+    /// Reads the body of a report, which may be larger.
+    ///
+    /// # Errors
+    /// [`XmlError`].
+    pub fn parse_report(bytes: &[u8]) -> Result<Document, XmlError> {
+        Document::parse_within(bytes, REPORT_BYTES_MAX, REPORT_NODES_MAX)
+    }
+
+    fn parse_within(bytes: &[u8], bytes_max: usize, nodes_max: usize) -> Result<Document, XmlError> {
+        if bytes.len() > bytes_max {
             return Err(XmlError::Limit("bytes"));
         }
         let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
@@ -89,7 +111,7 @@ impl Document {
         if !text.chars().all(is_xml_char) {
             return Err(XmlError::Malformed("a character that XML does not allow"));
         }
-        let mut builder = Builder::default();
+        let mut builder = Builder { nodes_max, ..Builder::default() };
         let mut reader = Reader::from_str(text);
         reader.config_mut().check_comments = true;
         loop {
@@ -126,9 +148,19 @@ impl<'a> Element<'a> {
         &self.data().name[self.data().prefix_length..]
     }
 
+    /// Whether it is `name` in that namespace.
+    pub fn is(self, namespace: &str, name: &str) -> bool {
+        self.name() == name && self.namespace() == namespace
+    }
+
     /// Whether it is `name` in the namespace `DAV:`.
     pub fn is_dav(self, name: &str) -> bool {
-        self.namespace() == DAV && self.name() == name
+        self.is(DAV, name)
+    }
+
+    /// The value of an attribute without prefix.
+    pub fn attribute(self, name: &str) -> Option<&'a str> {
+        self.data().attributes.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
     /// The elements directly inside, in order.
@@ -150,19 +182,39 @@ impl<'a> Element<'a> {
         })
     }
 
+    /// The first child that is `name` in that namespace.
+    pub fn child(self, namespace: &str, name: &str) -> Option<Element<'a>> {
+        self.children().find(|child| child.is(namespace, name))
+    }
+
     /// The first child that is `name` in the namespace `DAV:`.
     pub fn dav_child(self, name: &str) -> Option<Element<'a>> {
-        self.children().find(|child| child.is_dav(name))
+        self.child(DAV, name)
     }
 
     /// The text directly and indirectly inside, without blanks around it.
     pub fn text(self) -> String {
+        self.whole_text().trim().to_owned()
+    }
+
+    /// The text directly and indirectly inside, as it is.
+    pub fn whole_text(self) -> String {
         let inside = self.document.nodes[self.index..self.data().end].iter();
         let texts = inside.filter_map(|node| match node {
             Node::Text(text) => Some(text.as_str()),
             Node::Element(_) => None,
         });
-        texts.collect::<String>().trim().to_owned()
+        texts.collect()
+    }
+
+    /// Each text directly and indirectly inside for itself.
+    pub fn texts(self) -> Vec<String> {
+        let inside = self.document.nodes[self.index..self.data().end].iter();
+        let texts = inside.filter_map(|node| match node {
+            Node::Text(text) => Some(text.clone()),
+            Node::Element(_) => None,
+        });
+        texts.collect()
     }
 
     /// The element as XML that stands for itself: prefixes as written, with the declarations that they need from
@@ -295,6 +347,8 @@ struct Builder {
     scope: Vec<Declaration>,
     /// The last node is a text to which more may be appended.
     in_text: bool,
+    /// Most elements and texts.
+    nodes_max: usize,
 }
 
 impl Builder {
@@ -423,7 +477,7 @@ impl Builder {
     }
 
     fn room(&self) -> Result<(), XmlError> {
-        if self.nodes.len() == XML_NODES_MAX { Err(XmlError::Limit("elements")) } else { Ok(()) }
+        if self.nodes.len() == self.nodes_max { Err(XmlError::Limit("elements")) } else { Ok(()) }
     }
 
     fn finish(self) -> Result<Document, XmlError> {
@@ -467,6 +521,11 @@ fn read_attributes(start: &BytesStart<'_>) -> Result<Vec<(String, String)>, XmlE
         attributes.push((name, value.into_owned()));
     }
     Ok(attributes)
+}
+
+/// Whether it can be the name of an element without prefix.
+pub(crate) fn is_local_name(name: &str) -> bool {
+    !name.contains(':') && check_name(name).is_ok()
 }
 
 /// A qualified name; stricter than XML for ASCII, looser beyond. It is written out again, so it must be harmless.

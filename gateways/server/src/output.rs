@@ -21,6 +21,8 @@ pub fn print(request: &Request, answer: &Value, json: bool) {
         Request::AppList { .. } => print_apps(answer),
         Request::History { .. } => print_history(answer),
         Request::Versions { .. } => table(answer, &["seq", "until", "size", "modified", "etag"]),
+        Request::ShareList { .. } => table(answer, &["account", "address", "rights", "since"]),
+        Request::LinkAdd { .. } => println!("{}", text(&answer["url"])),
         Request::Trash { .. } => table(answer, &["removed", "seq", "size", "app", "path"]),
         Request::Restore { dry_run, .. } | Request::Undo { dry_run, .. } => print_outcomes(answer, *dry_run),
         Request::Audit { .. } => table(answer, &["time", "event", "protocol", "address", "text"]),

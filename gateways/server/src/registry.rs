@@ -14,7 +14,7 @@ pub fn http_gateways(core: &Core, s3: Option<&S3>) -> Vec<Arc<dyn Gateway>> {
 }
 
 /// The protocols served on the HTTP listener, for people.
-pub const HTTP_PROTOCOLS: &str = "WebDAV";
+pub const HTTP_PROTOCOLS: &str = "WebDAV, CalDAV, CardDAV";
 /// The protocol served on the S3 listener, for people.
 pub const S3_PROTOCOLS: &str = "S3";
 

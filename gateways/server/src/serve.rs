@@ -37,7 +37,19 @@ pub fn stopped_context(core: &Core, data: &Path, settings: &Settings) -> Context
         started: None,
         s3_endpoint: s3_endpoint(settings, &address, tls),
         s3_region: settings.s3().region().to_owned(),
+        calendar_link: calendar_link(&http_url(settings)),
     }
+}
+
+/// Where the HTTP listener would be.
+fn http_url(settings: &Settings) -> String {
+    let tls = settings.tls_files().is_ok_and(|files| files.is_some());
+    let scheme = if tls { "https" } else { "http" };
+    format!("{scheme}://{}", settings.http.unwrap_or(default(HTTP_PLAIN, HTTP_TLS, tls)))
+}
+
+fn calendar_link(url: &str) -> (String, &'static str) {
+    (format!("{url}{}", allod_dav::PUBLISHED_PREFIX), allod_dav::PUBLISHED_SUFFIX)
 }
 
 /// Serves until SIGTERM or SIGINT, then finishes what was acknowledged. `ready` runs once everything listens.
@@ -59,6 +71,7 @@ pub async fn serve(
     let http = http.await?;
     let mut context = stopped_context(&core, data, settings);
     context.served = vec![http.served("http", registry::HTTP_PROTOCOLS)];
+    context.calendar_link = calendar_link(&context.served[0].url);
     let s3 = bind_s3(&core, settings, tls.as_ref()).await?;
     if let Some((_, bound)) = &s3 {
         context.s3_endpoint = s3_endpoint(settings, &bound.address, tls.is_some());

@@ -6,6 +6,7 @@ use allod_formats::{Document, Limits};
 use allod_model::{Detail, Error, ErrorKind, Kind, Name, Result};
 
 use super::{Facts, Rules};
+use crate::typed::{CardRow, Typed};
 
 /// One vCard (3.0 or 4.0) a file, valid, with a UID that no other file of the address book has.
 pub struct AddressBook;
@@ -33,6 +34,10 @@ impl Rules for AddressBook {
         let checked = Card::check(&document, Policy::default());
         let card = checked.map_err(|invalid| refused(invalid.precondition.name(), invalid.reason))?;
         let facts = CardFacts::of(&card);
-        Ok(Facts { uid: facts.uid, media_type: Some("text/vcard; charset=utf-8".to_owned()) })
+        Ok(Facts {
+            typed: Some(Box::new(Typed::Card(CardRow::of(&card, &facts)))),
+            uid: facts.uid,
+            media_type: Some("text/vcard; charset=utf-8".to_owned()),
+        })
     }
 }

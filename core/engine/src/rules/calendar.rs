@@ -6,6 +6,7 @@ use allod_formats::{Document, Limits};
 use allod_model::{Detail, Error, ErrorKind, Kind, Name, Result};
 
 use super::{Facts, Rules};
+use crate::typed::{EventRow, Typed};
 
 /// One iCalendar object a file, valid, without METHOD, with a UID that no other file of the calendar has.
 pub struct Calendar;
@@ -32,8 +33,13 @@ impl Rules for Calendar {
         let document = parsed.map_err(|limit| refused("valid-calendar-data", limit.to_string()))?;
         let checked = Object::check(&document, &Policy::default());
         let object = checked.map_err(|invalid| refused(invalid.precondition.name(), invalid.reason))?;
-        let facts = CalendarFacts::of(&object);
-        let uid = facts.map(|facts| facts.uid).filter(|uid| !uid.is_empty());
-        Ok(Facts { uid, media_type: Some("text/calendar; charset=utf-8".to_owned()) })
+        let Some(facts) = CalendarFacts::of(&object) else {
+            return Err(refused("valid-calendar-object-resource", "a component without UID".to_owned()));
+        };
+        Ok(Facts {
+            typed: EventRow::of(&object, &facts).map(|event| Box::new(Typed::Event(event))),
+            uid: Some(facts.uid).filter(|uid| !uid.is_empty()),
+            media_type: Some("text/calendar; charset=utf-8".to_owned()),
+        })
     }
 }

@@ -11,6 +11,8 @@ use futures_util::{StreamExt, stream};
 
 use crate::*;
 
+mod birthdays;
+mod find;
 mod history;
 mod kinds;
 mod lifecycle;
@@ -19,6 +21,7 @@ mod random;
 mod refusals;
 mod scan;
 mod scan_versions;
+mod sharing;
 mod storage;
 mod tree;
 mod upload;

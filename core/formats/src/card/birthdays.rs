@@ -31,18 +31,23 @@ pub struct Occasion {
     pub uid: String,
 }
 
+impl Occasion {
+    /// A day of the card with that UID, or, where it has none, that name.
+    pub fn new(kind: OccasionKind, date: PartialDate, uid: Option<&str>, name: &str) -> Occasion {
+        let word = match kind {
+            OccasionKind::Birthday => "birthday",
+            OccasionKind::Anniversary => "anniversary",
+        };
+        let uid = uid_of(&[uid.unwrap_or(name).as_bytes(), word.as_bytes()]);
+        Occasion { kind, date, name: name.to_owned(), uid }
+    }
+}
+
 /// The yearly days of a card.
 pub fn occasions(facts: &Facts) -> Vec<Occasion> {
-    let owner = facts.uid.as_deref().unwrap_or(&facts.name);
-    let occasion = |kind, word: &str, date| Occasion {
-        kind,
-        date,
-        name: facts.name.clone(),
-        uid: uid_of(&[owner.as_bytes(), word.as_bytes()]),
-    };
-    let birthday = facts.birthday.map(|date| occasion(OccasionKind::Birthday, "birthday", date));
-    let anniversary = facts.anniversary.map(|date| occasion(OccasionKind::Anniversary, "anniversary", date));
-    birthday.into_iter().chain(anniversary).collect()
+    let days = [(OccasionKind::Birthday, facts.birthday), (OccasionKind::Anniversary, facts.anniversary)];
+    let uid = facts.uid.as_deref();
+    days.into_iter().filter_map(|(kind, date)| Some(Occasion::new(kind, date?, uid, &facts.name))).collect()
 }
 
 /// The occasion as a calendar object: a whole day each year, free; one on the 29th of February falls on the last day of

@@ -288,7 +288,7 @@ impl Override {
 
 /// Which occurrence a RECURRENCE-ID means. Where it names a day and the component has times, or the other way round,
 /// the day decides.
-fn identity(id: &When, master: Option<&Times>, zones: &Zones, default: &Zone) -> (Utc, Wall) {
+pub(crate) fn identity(id: &When, master: Option<&Times>, zones: &Zones, default: &Zone) -> (Utc, Wall) {
     let Some(master) = master else { return (zones.utc_of(id, default), wall_of(id)) };
     match id {
         When::Date(date) if !master.is_date => {

@@ -55,6 +55,12 @@ pub enum Command {
     /// App credentials: what each app may open
     #[command(subcommand)]
     App(AppCommand),
+    /// Calendars and address books shared with other accounts of this server
+    #[command(subcommand)]
+    Share(ShareCommand),
+    /// Calendars that whoever has the link may read
+    #[command(subcommand)]
+    Link(LinkCommand),
     /// What is served where, sizes, health
     #[command(after_help = "Example:\n  allod status --json")]
     Status,
@@ -180,6 +186,12 @@ pub enum AccountCommand {
         #[command(flatten)]
         settings: AccountArgs,
     },
+    /// Make the calendar of birthdays again after it was removed
+    #[command(after_help = "Example:\n  allod account birthdays alice")]
+    Birthdays {
+        /// Its name
+        name: String,
+    },
     /// Remove an account and everything in it, for good
     #[command(after_help = "Example:\n  allod account remove alice --yes")]
     Remove {
@@ -245,6 +257,63 @@ with RIGHTS r, a (append) or rw, and PROTO webdav caldav carddav imap smtp remot
     Revoke {
         /// Its id
         id: String,
+    },
+}
+
+/// Shares.
+#[derive(Subcommand, Debug)]
+pub enum ShareCommand {
+    /// Share a folder, for reading unless --write is given; again, it changes what the other may do
+    #[command(after_help = "Example:\n  allod share add alice /Calendars/Family bob --write")]
+    Add {
+        /// Whose
+        account: String,
+        /// The calendar or address book
+        path: String,
+        /// The other account, by name or mail address
+        with: String,
+        /// The other may change it
+        #[arg(long)]
+        write: bool,
+    },
+    /// With whom a folder is shared
+    #[command(after_help = "Example:\n  allod share list alice /Calendars/Family")]
+    List {
+        /// Whose
+        account: String,
+        /// The calendar or address book
+        path: String,
+    },
+    /// End a share, at once
+    #[command(after_help = "Example:\n  allod share remove alice /Calendars/Family bob")]
+    Remove {
+        /// Whose
+        account: String,
+        /// The calendar or address book
+        path: String,
+        /// The other account
+        with: String,
+    },
+}
+
+/// Links.
+#[derive(Subcommand, Debug)]
+pub enum LinkCommand {
+    /// Publish a calendar and print its link, the same one each time; private events are left out
+    #[command(after_help = "Example:\n  allod link add alice /Calendars/Family")]
+    Add {
+        /// Whose
+        account: String,
+        /// The calendar
+        path: String,
+    },
+    /// End a calendar's link for good
+    #[command(after_help = "Example:\n  allod link remove alice /Calendars/Family")]
+    Remove {
+        /// Whose
+        account: String,
+        /// The calendar
+        path: String,
     },
 }
 

@@ -229,6 +229,9 @@ fn request(command: Command) -> Result<Request, String> {
     Ok(match command {
         Command::Account(command) => account_request(command)?,
         Command::App(command) => app_request(command),
+        Command::Share(command) => share_request(command),
+        Command::Link(LinkCommand::Add { account, path }) => Request::LinkAdd { account, path },
+        Command::Link(LinkCommand::Remove { account, path }) => Request::LinkRemove { account, path },
         Command::Status => Request::Status,
         Command::Check { rebuild } => Request::Check { rebuild },
         Command::History { account, path, app, limit } => Request::History { account, path, app, limit },
@@ -262,11 +265,20 @@ fn account_request(command: AccountCommand) -> Result<Request, String> {
             emails: (!settings.emails.is_empty()).then_some(settings.emails),
             quota: settings.quota,
         },
+        AccountCommand::Birthdays { name } => Request::Birthdays { account: name },
         AccountCommand::Remove { name, yes: true } => Request::AccountRemove { name },
         AccountCommand::Remove { name, yes: false } => {
             return Err(format!("this removes '{name}' and everything in it for good; say so with --yes"));
         }
     })
+}
+
+fn share_request(command: ShareCommand) -> Request {
+    match command {
+        ShareCommand::Add { account, path, with, write } => Request::ShareAdd { account, path, with, write },
+        ShareCommand::List { account, path } => Request::ShareList { account, path },
+        ShareCommand::Remove { account, path, with } => Request::ShareRemove { account, path, with },
+    }
 }
 
 fn app_request(command: AppCommand) -> Request {

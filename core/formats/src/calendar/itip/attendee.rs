@@ -1,0 +1,314 @@
+//! What an attendee's write means to the organizer: RFC 6638 §3.2.2.
+
+use std::collections::BTreeSet;
+
+use super::edits::Edits;
+use super::essence::{Essence, Matters};
+use super::outgoing::{Sparse, envelope};
+use super::parts::{LAST_STAMP, Part, Parts, Party};
+use super::{MESSAGE_BYTES_MAX, Making, Message, Method, Owner, Refusal, with_parts};
+use crate::component::Component;
+use crate::value::{Utc, unescape_text};
+use crate::zone::Zone;
+
+/// Instances newly taken out that are declined one by one; more of them are not answered.
+const EXCLUSIONS_MAX: usize = 100;
+
+/// What becomes of an attendee's write.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AttendeeWrite {
+    /// What is to be stored where it is not what was given: the others' answers as they are known, SEQUENCE as the
+    /// organizer has it, SCHEDULE-FORCE-SEND taken out. SCHEDULE-STATUS is not in it yet; see [`super::set_status`].
+    pub stored: Option<Vec<u8>>,
+    /// The answer, if there is one to give.
+    pub reply: Option<Message>,
+}
+
+/// Judges an attendee's write: `old` is what was stored, if he took part already, `new` what is to be stored, none to
+/// remove it. Whether an answer is wanted at all (Schedule-Reply, RFC 6638 §8.1) is the caller's to know.
+///
+/// # Errors
+/// [`Refusal::AttendeeChange`] for a change that is the organizer's (RFC 6638 §3.2.2.1); [`Refusal::SameOrganizer`],
+/// [`Refusal::Unreadable`], [`Refusal::TooMany`].
+pub fn attendee_write(
+    old: Option<&[u8]>,
+    new: Option<&[u8]>,
+    owner: &Owner,
+    making: Making<'_>,
+) -> Result<AttendeeWrite, Refusal> {
+    match (old, new) {
+        (None, None) => Ok(AttendeeWrite::default()),
+        (Some(old), None) => with_parts(old, |old| {
+            let reply = Answer::new(old, owner, making).declining()?;
+            Ok(AttendeeWrite { stored: None, reply })
+        }),
+        (None, Some(new)) => {
+            super::same_organizer(new)?;
+            with_parts(new, |new| {
+                let stored = settled(None, new, owner);
+                let reply = Answer::new(new, owner, making).created()?;
+                Ok(AttendeeWrite { stored, reply })
+            })
+        }
+        (Some(old), Some(new)) => {
+            super::same_organizer(new)?;
+            with_parts(old, |old| {
+                with_parts(new, |new| {
+                    check(old, new, owner)?;
+                    let reply = Answer::new(new, owner, making).changed(old)?;
+                    Ok(AttendeeWrite { stored: settled(Some(old), new, owner), reply })
+                })
+            })
+        }
+    }
+}
+
+/// What spoke for an instance before.
+fn before<'s, 'd, 'a>(old: &'s Parts<'d, 'a>, id: Option<Utc>) -> Option<(&'s Part<'d, 'a>, bool)> {
+    if let Some(part) = old.at(id) {
+        return Some((part, true));
+    }
+    let master = old.master()?;
+    old.has_instance(id?).then_some((master, false))
+}
+
+fn essence_before(old: &Parts<'_, '_>, id: Option<Utc>) -> Option<Essence> {
+    let (part, own) = before(old, id)?;
+    Some(match (own, id) {
+        (false, Some(id)) => Essence::of_instance(old, part, id, Matters::NotToBeChanged),
+        _ => Essence::of(old, part, Matters::NotToBeChanged),
+    })
+}
+
+/// RFC 6638 §3.2.2.1.
+fn check(old: &Parts<'_, '_>, new: &Parts<'_, '_>, owner: &Owner) -> Result<(), Refusal> {
+    let refuse = |why| Err(Refusal::AttendeeChange(why));
+    let organizer = |parts: &Parts<'_, '_>| parts.organizer().map(|party| party.canonical.clone());
+    if organizer(old) != organizer(new) {
+        return refuse("only the organizer hands an event on");
+    }
+    if old.master().is_some() != new.master().is_some() {
+        return refuse("the recurring part of an event is the organizer's");
+    }
+    for part in &new.list {
+        let Some(known) = essence_before(old, part.id) else {
+            return refuse("an instance that the organizer did not make");
+        };
+        let now = Essence::of(new, part, Matters::NotToBeChanged);
+        if let Some(why) = forbidden(&known, &now) {
+            return refuse(why);
+        }
+        let was_in = before(old, part.id).is_some_and(|(part, _)| part.own(owner).is_some());
+        if was_in && part.own(owner).is_none() {
+            return refuse("an attendee declines; he does not take himself off the list");
+        }
+    }
+    let excluded = exclusions(new);
+    for part in old.list.iter().filter(|part| part.id.is_some() && new.at(part.id).is_none()) {
+        let (Some(id), Some(master)) = (part.id, old.master()) else { continue };
+        let series = Essence::of_instance(old, master, id, Matters::NotToBeChanged);
+        let own = Essence::of(old, part, Matters::NotToBeChanged);
+        // It was no more than his own answer to one instance, or the instance goes altogether.
+        if !excluded.contains(&id) && forbidden(&series, &own).is_some() {
+            return refuse("an instance that the organizer changed stays changed");
+        }
+    }
+    Ok(())
+}
+
+/// What of a change is the organizer's.
+fn forbidden(old: &Essence, new: &Essence) -> Option<&'static str> {
+    let addresses = |essence: &Essence| -> Vec<String> {
+        essence.people.iter().map(|(address, _)| address.clone()).collect()
+    };
+    if (new.start, new.end) != (old.start, old.end) || new.offsets != old.offsets {
+        return Some("the time of an event is the organizer's");
+    }
+    if new.rules != old.rules || new.dates != old.dates {
+        return Some("the recurrence of an event is the organizer's");
+    }
+    if old.excluded.iter().any(|id| new.excluded.binary_search(id).is_err()) {
+        return Some("only the organizer brings an instance back");
+    }
+    if addresses(new) != addresses(old) {
+        return Some("the list of attendees is the organizer's");
+    }
+    if new.cancelled != old.cancelled || new.rest != old.rest {
+        return Some("title, place and description of an event are the organizer's");
+    }
+    None
+}
+
+fn exclusions(parts: &Parts<'_, '_>) -> BTreeSet<Utc> {
+    let Some(master) = parts.master() else { return BTreeSet::new() };
+    parts.excluded(master).into_iter().map(|excluded| excluded.id).collect()
+}
+
+/// The new object as it is stored; none when that is what was given.
+fn settled(old: Option<&Parts<'_, '_>>, new: &Parts<'_, '_>, owner: &Owner) -> Option<Vec<u8>> {
+    let mut edits = Edits::new(new.bytes());
+    for part in &new.list {
+        let known = old.and_then(|old| before(old, part.id)).map(|(part, _)| part);
+        if let Some(property) = part.component.first("ORGANIZER") {
+            let last = known.and_then(|part| part.organizer.as_ref()?.last).map(|last| last.to_string());
+            let unknown = part.organizer.as_ref().and_then(|party| party.force_send.as_deref());
+            let mut changes = vec![("SCHEDULE-FORCE-SEND", None)];
+            changes.extend(last.as_deref().map(|last| (LAST_STAMP, Some(last))));
+            // RFC 6638 §7.2
+            changes.extend(
+                unknown.filter(|method| *method != "REPLY").map(|_| ("SCHEDULE-STATUS", Some("2.3"))),
+            );
+            edits.set_parameters(property, &changes);
+        }
+        let Some(known) = known else { continue };
+        for (property, party) in part.component.all("ATTENDEE").zip(&part.attendees) {
+            let Some(answer) = known.attendee(&party.canonical) else { continue };
+            if owner.is_canonical(&party.canonical) || answer.partstat == party.partstat {
+                continue;
+            }
+            edits.set_parameters(property, &[("PARTSTAT", Some(&answer.partstat))]);
+        }
+        // A higher one would make the organizer's next message look old.
+        if part.sequence > known.sequence
+            && let Some(property) = part.component.first("SEQUENCE")
+        {
+            edits.replace_line(property.span(), &format!("SEQUENCE:{}", known.sequence));
+        }
+    }
+    if edits.is_empty() { None } else { Some(edits.finish()) }
+}
+
+/// A REPLY being put together: the components of `parts`, or of what was stored before.
+struct Answer<'s, 'd, 'a> {
+    parts: &'s Parts<'d, 'a>,
+    owner: &'s Owner,
+    making: Making<'s>,
+    blocks: Vec<Vec<u8>>,
+    from: Option<Party>,
+    zones: Vec<&'d Component<'a>>,
+}
+
+impl<'s, 'd, 'a> Answer<'s, 'd, 'a> {
+    fn new(parts: &'s Parts<'d, 'a>, owner: &'s Owner, making: Making<'s>) -> Answer<'s, 'd, 'a> {
+        Answer { parts, owner, making, blocks: Vec::new(), from: None, zones: Vec::new() }
+    }
+
+    /// Answers for a component, or for one instance of it.
+    fn add(&mut self, parts: &Parts<'_, '_>, part: &Part<'_, '_>, instance: Option<Utc>, partstat: &str) {
+        let Some(party) = part.own(self.owner) else { return };
+        let own = [party.canonical.clone()];
+        let sparse = Sparse {
+            parts,
+            part,
+            instance,
+            sequence: part.sequence,
+            cancelled: false,
+            attendees: Some(&own),
+            partstat: Some(partstat),
+        };
+        self.blocks.push(sparse.block(self.making));
+        self.from.get_or_insert_with(|| party.clone());
+    }
+
+    /// RFC 6638 §3.2.2.4 and §8.1: who removes it declines.
+    fn declining(mut self) -> Result<Option<Message>, Refusal> {
+        let parts = self.parts;
+        if parts.master().is_some_and(|master| master.cancelled) {
+            return Ok(None);
+        }
+        for part in parts.list.iter().filter(|part| !part.cancelled) {
+            if part.own(self.owner).is_some_and(|party| party.partstat != "DECLINED") {
+                self.add(parts, part, None, "DECLINED");
+                self.zones.push(part.component);
+            }
+        }
+        self.finish()
+    }
+
+    /// RFC 6638 §3.2.2.2: an invitation that came by another way, with his answer in it. What is over is filed, not
+    /// answered.
+    fn created(mut self) -> Result<Option<Message>, Refusal> {
+        let parts = self.parts;
+        let extent = parts.object.expansion(&Zone::utc()).extent();
+        let over = extent.and_then(|extent| extent.last).is_some_and(|last| last < self.making.now);
+        let forced = is_forced(parts);
+        if over && !forced {
+            return Ok(None);
+        }
+        for part in parts.list.iter().filter(|part| !part.cancelled) {
+            if let Some(party) =
+                part.own(self.owner).filter(|party| forced || party.partstat != "NEEDS-ACTION")
+            {
+                self.add(parts, part, None, &party.partstat.clone());
+                self.zones.push(part.component);
+            }
+        }
+        self.finish()
+    }
+
+    /// RFC 6638 §3.2.2.3.
+    fn changed(mut self, old: &Parts<'_, '_>) -> Result<Option<Message>, Refusal> {
+        let parts = self.parts;
+        let forced = is_forced(parts);
+        for part in &parts.list {
+            let Some(party) = part.own(self.owner) else { continue };
+            let known = before(old, part.id).and_then(|(part, _)| part.own(self.owner));
+            let changed = known.is_none_or(|known| known.partstat != party.partstat);
+            if changed || forced {
+                self.add(parts, part, None, &party.partstat.clone());
+                self.zones.push(part.component);
+            }
+        }
+        let (excluded, known) = (exclusions(parts), exclusions(old));
+        for id in excluded.difference(&known).take(EXCLUSIONS_MAX) {
+            let Some((part, own)) = before(old, Some(*id)) else { continue };
+            if part.own(self.owner).is_some_and(|party| party.partstat != "DECLINED") && !part.cancelled {
+                self.add(old, part, (!own).then_some(*id), "DECLINED");
+                self.zones.extend(parts.master().map(|master| master.component));
+            }
+        }
+        // An answer to one instance that was taken back: that of the series counts again. Without a series, who takes
+        // the instance out declines it.
+        for part in old.list.iter().filter(|part| part.id.is_some() && parts.at(part.id).is_none()) {
+            let Some(id) = part.id.filter(|id| !excluded.contains(id)) else { continue };
+            let Some(party) = part.own(self.owner).filter(|_| !part.cancelled) else { continue };
+            match parts.master() {
+                Some(master) => {
+                    let series = master.own(self.owner).map(|party| party.partstat.clone());
+                    if let Some(partstat) = series.filter(|partstat| *partstat != party.partstat) {
+                        self.add(parts, master, Some(id), &partstat);
+                        self.zones.push(master.component);
+                    }
+                }
+                None if party.partstat != "DECLINED" => self.add(old, part, None, "DECLINED"),
+                None => {}
+            }
+        }
+        self.finish()
+    }
+
+    fn finish(self) -> Result<Option<Message>, Refusal> {
+        let (Some(from), Some(organizer)) = (self.from, self.parts.organizer()) else { return Ok(None) };
+        let bytes = envelope(self.parts, Method::Reply, self.making, &self.zones, &self.blocks);
+        if bytes.len() > MESSAGE_BYTES_MAX {
+            return Err(Refusal::TooMany("the answer would be too large"));
+        }
+        let main = self.parts.master().or(self.parts.list.first());
+        let summary = main.and_then(|part| part.component.value("SUMMARY"));
+        Ok(Some(Message {
+            method: Method::Reply,
+            from: from.address,
+            to: vec![organizer.address.clone()],
+            uid: self.parts.uid().to_owned(),
+            summary: summary.map(|summary| unescape_text(summary).into_owned()),
+            asks_anew: false,
+            bytes,
+        }))
+    }
+}
+
+/// RFC 6638 §3.2.7, from an attendee to the organizer.
+fn is_forced(parts: &Parts<'_, '_>) -> bool {
+    let mut organizers = parts.list.iter().filter_map(|part| part.organizer.as_ref());
+    organizers.any(|party| party.force_send.as_deref() == Some("REPLY"))
+}

@@ -1,0 +1,100 @@
+//! Asking when people are busy: RFC 5546 §3.3.2 and §3.3.3, RFC 6638 §5.
+
+use std::fmt::Write;
+
+use super::address::canonical_address;
+use super::{ATTENDEES_MAX, Making, read};
+use crate::calendar::{Busy, BusyKind, Object};
+use crate::output::Output;
+use crate::value::{Utc, When};
+use crate::zone::Zone;
+
+/// A request for busy times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BusyRequest {
+    /// UID of the request, for the replies.
+    pub uid: String,
+    /// Who asks, as written.
+    pub organizer: String,
+    /// Who is asked about, as written; each once.
+    pub attendees: Vec<String>,
+    /// The window, its end left out.
+    pub start: Utc,
+    /// See `start`.
+    pub end: Utc,
+    /// UID of an event that does not count, since it is what is being planned.
+    pub but: Option<String>,
+    organizer_line: String,
+    attendee_lines: Vec<String>,
+}
+
+/// Reads a request; none when it is not one of the make that RFC 5546 §3.3.2 demands (`valid-scheduling-message`, RFC
+/// 6638 §5.2.1).
+pub fn busy_request(bytes: &[u8]) -> Option<BusyRequest> {
+    let document = read(bytes).ok()?;
+    let object = Object::of(&document).ok()?;
+    let method = object.calendar().value("METHOD")?;
+    let components = object.components();
+    let [component] = components[..] else { return None };
+    if !method.trim().eq_ignore_ascii_case("REQUEST") || !component.is("VFREEBUSY") {
+        return None;
+    }
+    let time = |name: &str| {
+        let when = component.first(name).and_then(When::of)?;
+        Some(object.zones().utc_of(&when, &Zone::utc()))
+    };
+    let (start, end) = (time("DTSTART")?, time("DTEND")?);
+    let organizer = component.first("ORGANIZER")?;
+    let mut known = std::collections::HashSet::new();
+    let asked: Vec<_> = component
+        .all("ATTENDEE")
+        .filter(|property| known.insert(canonical_address(property.value())))
+        .take(ATTENDEES_MAX)
+        .collect();
+    if asked.is_empty() || start >= end {
+        return None;
+    }
+    Some(BusyRequest {
+        uid: component.value("UID")?.trim().to_owned(),
+        organizer: organizer.value().trim().to_owned(),
+        attendees: asked.iter().map(|property| property.value().trim().to_owned()).collect(),
+        start,
+        end,
+        but: component.value("X-CALENDARSERVER-MASK-UID").map(|uid| uid.trim().to_owned()),
+        organizer_line: organizer.text().to_owned(),
+        attendee_lines: asked.iter().map(|property| property.text().to_owned()).collect(),
+    })
+}
+
+/// The reply about one of its attendees: `periods` are merged, as [`crate::calendar::merge_busy`] makes them.
+pub fn busy_reply(request: &BusyRequest, attendee: &str, periods: &[Busy], making: Making<'_>) -> Vec<u8> {
+    let place = request.attendees.iter().position(|known| known == attendee);
+    let fallback = format!("ATTENDEE:{attendee}");
+    let line = place.and_then(|place| request.attendee_lines.get(place)).unwrap_or(&fallback);
+    let mut out = Output::new(b"");
+    out.line("BEGIN:VCALENDAR");
+    out.line("VERSION:2.0");
+    out.line(&format!("PRODID:{}", making.product));
+    out.line("METHOD:REPLY");
+    out.line("BEGIN:VFREEBUSY");
+    out.line(&format!("UID:{}", request.uid));
+    out.line(&format!("DTSTAMP:{}", making.now));
+    out.line(&format!("DTSTART:{}", request.start));
+    out.line(&format!("DTEND:{}", request.end));
+    out.line(&request.organizer_line);
+    out.line(line);
+    for busy in periods {
+        let kind = match busy.kind {
+            BusyKind::Busy => "",
+            BusyKind::Tentative => ";FBTYPE=BUSY-TENTATIVE",
+            BusyKind::Unavailable => ";FBTYPE=BUSY-UNAVAILABLE",
+        };
+        let mut text = format!("FREEBUSY{kind}:");
+        // Writing into a String cannot fail.
+        let _ = write!(text, "{}/{}", busy.start, busy.end);
+        out.line(&text);
+    }
+    out.line("END:VFREEBUSY");
+    out.line("END:VCALENDAR");
+    out.finish()
+}

@@ -1,0 +1,10 @@
+//! CalDAV (RFC 4791).
+
+pub(crate) mod data;
+pub(crate) mod filter;
+pub(crate) mod freebusy;
+pub(crate) mod mkcalendar;
+pub(crate) mod multiget;
+pub(crate) mod props;
+pub(crate) mod query;
+pub(crate) mod timezones;

@@ -1,0 +1,15 @@
+//! `calendar-multiget` (RFC 4791 §7.9).
+
+use allod_model::Kind;
+
+use crate::error::Answer;
+use crate::handle::Call;
+use crate::multiget;
+use crate::plan::Plan;
+use crate::xml::Element;
+
+/// Answers the report.
+pub(crate) async fn handle(call: &Call, root: Element<'_>) -> Answer {
+    let plan = Plan::of_report(root)?.unwrap_or_else(Plan::none);
+    multiget::answer(call, root, plan, Kind::Calendar).await
+}

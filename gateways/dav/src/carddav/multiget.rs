@@ -1,0 +1,17 @@
+//! `addressbook-multiget` (RFC 6352 §8.7).
+
+use allod_model::Kind;
+
+use crate::error::Answer;
+use crate::handle::Call;
+use crate::multiget;
+use crate::plan::Plan;
+use crate::quirks::quirk_apple_reads_vcard_3;
+use crate::xml::Element;
+
+/// Answers the report.
+pub(crate) async fn handle(call: &Call, root: Element<'_>) -> Answer {
+    let mut plan = Plan::of_report(root)?.unwrap_or_else(Plan::none);
+    quirk_apple_reads_vcard_3(&call.headers, &mut plan);
+    multiget::answer(call, root, plan, Kind::AddressBook).await
+}
