@@ -33,9 +33,12 @@ def resolve(player, request):
             delete_all(player, request, uri)
     elif method in ("WAITCOUNT", "WAITDELETEALL"):
         for uri in uris:
-            wait_for_count(player, request, uri, int(argument))
-            if method == "WAITDELETEALL":
-                delete_all(player, request, uri)
+            try:
+                wait_for_count(player, request, uri, int(argument))
+            finally:
+                # Also when the count is wrong: else what is too much would be too much in every test that follows.
+                if method == "WAITDELETEALL":
+                    delete_all(player, request, uri)
     elif method in ("GETNEW", "FINDNEW", "GETOTHER", "GETCONTAINS"):
         if method == "GETCONTAINS":
             player.found_uri = containing(player, request, uris[0], player.variables.fill(argument))

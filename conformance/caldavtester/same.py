@@ -33,6 +33,7 @@ def differences(expected, got, kind, filters, with_timezones=True):
     ours, theirs = content.parse(expected, kind), content.parse(got, kind)
     for tree in (ours, theirs):
         reduce(tree, filters, with_timezones)
+        drop_unused_zones(tree)
     if kind == "VCALENDAR":
         add_missing_overrides(ours, theirs)
     ours, theirs = normal(ours), normal(theirs)
@@ -65,6 +66,17 @@ def reduce(tree, filters, with_timezones):
         else:
             name, equals, value = text.partition("=")
             tree.properties = [p for p in tree.properties if p.name != name or (equals and p.value != value)]
+
+
+def drop_unused_zones(tree):
+    """Take out the VTIMEZONEs that nothing refers to: a server may leave them or not."""
+    used = zones_of(tree)
+    tree.components = [c for c in tree.components if c.name != "VTIMEZONE" or (c.first("TZID") and c.first("TZID").value in used)]
+
+
+def zones_of(tree):
+    own = {prop.parameter("TZID") for prop in tree.properties}
+    return own.union(*(zones_of(component) for component in tree.components))
 
 
 def end_by_duration(event):
