@@ -71,7 +71,11 @@ def said(answer):
 def canonical(node):
     """An element as text that compares: no prefixes, no blanks around text, attributes in order."""
     attributes = "".join(f' {name}="{value}"' for name, value in sorted(node.attrib.items()))
-    inside = (node.text or "").strip() + "".join(canonical(child) + (child.tail or "").strip() for child in node)
+    text = (node.text or "").strip()
+    if node.tag == "{DAV:}href":
+        # A collection has a slash at its end, or not, as the server likes (RFC 4918 §5.2).
+        text = text.rstrip("/") or text
+    inside = text + "".join(canonical(child) + (child.tail or "").strip() for child in node)
     return f"<{node.tag}{attributes}>{inside}</>"
 
 

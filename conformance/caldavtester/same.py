@@ -22,6 +22,7 @@ INTEGERS = {"PRIORITY", "SEQUENCE", "REPEAT", "PERCENT-COMPLETE"}
 URIS = {"ATTACH", "TZURL", "URL"}
 LISTS = {"CATEGORIES", "RESOURCES", "EXDATE", "RDATE", "FREEBUSY", "NICKNAME"}
 STRUCTURED = {"N", "ADR", "ORG"}  # of vCard
+INSTANTS = {"RECURRENCE-ID", "EXDATE", "RDATE"}  # an instant is the same in whatever zone it is told
 RECURRING = {"VEVENT", "VTODO", "VJOURNAL"}
 DEFAULT_VALUES = {**dict.fromkeys(DATES, "DATE-TIME"), **dict.fromkeys(DURATIONS, "DURATION"),
                   **dict.fromkeys(ADDRESSES, "CAL-ADDRESS"), **dict.fromkeys(URIS, "URI"), "FREEBUSY": "PERIOD"}
@@ -184,6 +185,8 @@ def normal(tree):
 
 
 def normal_property(prop):
+    if prop.name in INSTANTS:
+        prop = in_utc(prop)
     parameters = {name: list(values) for name, values in prop.parameters.items()}
     if parameters.get("VALUE") == [DEFAULT_VALUES.get(prop.name)]:
         del parameters["VALUE"]
@@ -191,6 +194,14 @@ def normal_property(prop):
         parameters = {name: sorted(values) for name, values in parameters.items()}
     return (prop.group, prop.name, tuple(sorted((name, tuple(values)) for name, values in parameters.items())),
             normal_value(prop))
+
+
+def in_utc(prop):
+    moments = [moment(content.Property(prop.name, prop.parameters, part)) for part in prop.value.split(",")]
+    if any(when is None or when.tzinfo is None for when in moments):
+        return prop
+    parameters = {name: values for name, values in prop.parameters.items() if name != "TZID"}
+    return content.Property(prop.name, parameters, ",".join(f"{when.astimezone(datetime.UTC):%Y%m%dT%H%M%SZ}" for when in moments))
 
 
 def normal_value(prop):
