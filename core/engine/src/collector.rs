@@ -56,6 +56,10 @@ impl Core {
         });
         let core = self.clone();
         tokio::spawn(async move {
+            // What a crash left between a commit and its delivery.
+            if let Err(error) = core.deliver_pending().await {
+                tracing::warn!(%error, "scheduling messages will be delivered later");
+            }
             let mut rounds = 0u64;
             let every = ROUND_SECS / NOTES_SECS;
             loop {
@@ -91,6 +95,7 @@ impl Core {
     pub async fn collect(&self, sweep: bool) -> Result<Collected> {
         let mut total = Collected::default();
         self.finish_removals().await?;
+        self.deliver_pending().await?;
         for record in self.account_records()? {
             let account = self.account(record.id)?;
             self.retire_history(&account).await?;

@@ -116,7 +116,9 @@ impl Session {
     /// Lets the rules of the folder see the whole, where they must.
     async fn judge_joined(&self, path: &Path, joining: &Joining) -> Result<Judged> {
         let kind = joining.target.kind;
-        let Some(max) = joining.target.whole_max else { return Ok(Judged { kind, facts: Facts::default() }) };
+        let Some(max) = joining.target.whole_max else {
+            return Ok(Judged { kind, facts: Facts::default(), arranged: None });
+        };
         if joining.size > max {
             return Err(Error::too_large("bytes of a resource in this folder", max));
         }
@@ -126,7 +128,9 @@ impl Session {
             whole.extend(reader.whole().await?);
         }
         let name = path.last().ok_or_else(Error::not_found)?;
-        Ok(Judged { kind, facts: self.core().0.rules.of(kind)?.judge(name, Some(&whole))? })
+        let facts = self.core().0.rules.of(kind)?.judge(name, Some(&whole))?;
+        let arranged = (kind == allod_model::Kind::Calendar).then(|| self.filed(&whole));
+        Ok(Judged { kind, facts, arranged })
     }
 
     fn complete_in(
@@ -188,7 +192,7 @@ impl Session {
             return Err(no_upload().into());
         }
         node.rights = None;
-        Ok(Written { node, created: done.created })
+        Ok(Written { node, created: done.created, altered: false })
     }
 }
 

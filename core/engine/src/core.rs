@@ -81,6 +81,7 @@ pub(crate) struct Shared {
     pub stopping: CancellationToken,
     pub wake: Notify,
     pub wakes: Arc<Wakes>,
+    pub deliveries: crate::schedule::Deliveries,
     /// Packs whose records were moved, and the last moment at which somebody may look for them there.
     pub retired_packs: Mutex<BTreeMap<u64, u64>>,
     accounts: RwLock<HashMap<AccountId, Arc<AccountHandle>>>,
@@ -113,6 +114,7 @@ impl Core {
             stopping: CancellationToken::new(),
             wake: Notify::new(),
             wakes: Arc::default(),
+            deliveries: Default::default(),
             retired_packs: Mutex::default(),
             accounts: RwLock::default(),
         })))

@@ -107,7 +107,13 @@ impl Session {
                 ..error
             })?;
             let uid = facts.uid.clone().unwrap_or(piece.uid);
-            parts.push(Part { uid, bytes: Bytes::from(bytes), judged: Judged { kind: row.kind, facts } });
+            // Whoever imports files what was arranged elsewhere: nobody is invited by it.
+            let arranged = Some(self.filed(&bytes));
+            parts.push(Part {
+                uid,
+                bytes: Bytes::from(bytes),
+                judged: Judged { kind: row.kind, facts, arranged },
+            });
         }
         match parts.is_empty() {
             true => Err(refused("there is no object in this file".into()).into()),

@@ -50,6 +50,14 @@ impl<R: Lookup> Judge<'_, R> {
             }
             _ => {}
         }
+        if let Some(tag) = &pre.if_schedule_tag {
+            let event = found.and_then(Entry::file).and_then(|file| file.event());
+            let known = event.and_then(|event| event.schedule).map(crate::schedule::tag);
+            if known.as_ref() != Some(tag) {
+                // RFC 6638 §3.2.10.1
+                return failed("If-Schedule-Tag-Match");
+            }
+        }
         match (&pre.if_none_match, pre.if_modified_since) {
             (Some(tags), _) if matches(tags) => {
                 return if self.reading { not_modified() } else { failed("If-None-Match") };

@@ -26,6 +26,7 @@
 //! | `J` | content, page | page of a joined content's list of [`crate::record::StoredPart`]s |
 //! | `H` | bucket's folder | [`crate::record::LifecycleRun`] |
 //! | `Q` | folder, class, begin, entry key | when a member of a calendar takes place: [`crate::times`] |
+//! | `S` | part, … | messages of scheduling on their way: [`crate::schedule`] |
 //! | `P` | folder | a subtree out of the tree, to be taken apart |
 
 use allod_model::{AccountId, ContentId, EntryKey, NodeId, Seq};
@@ -62,6 +63,7 @@ pub enum Table {
     Joined = b'J',
     Lifecycle = b'H',
     Times = b'Q',
+    Schedule = b'S',
 }
 
 /// Builds keys of one account.
@@ -249,6 +251,11 @@ impl Keys {
         self.numbered(Table::Times, folder.0)
     }
 
+    /// One part of what is kept for scheduling.
+    pub fn schedule(self, part: u8) -> Vec<u8> {
+        with(self.table(Table::Schedule), &[part])
+    }
+
     pub fn purge(self, folder: NodeId) -> Vec<u8> {
         self.numbered(Table::Purge, folder.0)
     }
@@ -365,6 +372,11 @@ pub mod global {
     /// What a link opens, by the keyed hash of its token.
     pub fn link(hash: &[u8; 32]) -> Vec<u8> {
         with(b"gp".to_vec(), hash)
+    }
+
+    /// The file that an attachment's token opens, by the keyed hash of the token.
+    pub fn attachment(hash: &[u8; 32]) -> Vec<u8> {
+        with(b"gt".to_vec(), hash)
     }
 
     /// The sealed token of a folder's link.

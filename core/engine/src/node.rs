@@ -140,6 +140,16 @@ pub struct Written {
     pub node: Node,
     /// Whether it did not exist before.
     pub created: bool,
+    /// Whether what is stored is not what was given: scheduling wrote into it (RFC 6638 §3.2.1.1), so that the client
+    /// must read it again and gets no entity tag for what it sent.
+    pub altered: bool,
+}
+
+/// How a file is to be removed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RemoveOptions {
+    /// Whoever organizes an event hears nothing of it (`Schedule-Reply: F`, RFC 6638 §8.1).
+    pub no_reply: bool,
 }
 
 /// How a folder is to be made.

@@ -231,6 +231,10 @@ impl Session {
         if goes && entry.and_then(Entry::file).is_some_and(holds) {
             return Err(held().into());
         }
+        if entry.is_some_and(crate::schedule::is_scheduled) {
+            // Others would have to hear of it, one by one.
+            return fail(ErrorKind::Denied, "people were invited to this event; remove it as a calendar's");
+        }
         let Some(found) = found else {
             let marks = request.marks_absence() && versioning != Versioning::Off;
             return Ok(marks.then_some(Doomed::Nothing(versioning)));
@@ -437,7 +441,7 @@ impl Session {
         }
         let mut node = node(&key, &entry, None, Vec::new());
         node.object = commit.object_facts(to, spot.parent(), &key)?;
-        Ok(Written { node, created: spot.file.is_none() })
+        Ok(Written { node, created: spot.file.is_none(), altered: false })
     }
 
     fn copied_entry(

@@ -41,6 +41,8 @@ pub struct Target {
 pub struct Judged {
     pub kind: Kind,
     pub facts: Facts,
+    /// What scheduling does along with the write, in a calendar.
+    pub arranged: Option<crate::schedule::Arranged>,
 }
 
 /// A content whose rows a commit has written; it comes with one reference.
@@ -103,24 +105,97 @@ impl Session {
         S: Stream<Item = Result<Bytes>> + Send + Unpin,
     {
         let target = self.check_before_reading(path, &options, &pre)?;
+        if let Some(max) = target.whole_max {
+            let whole = gather(max, body).await?;
+            return self.put_whole(superseding, path, options, pre, &target, whole, at_end).await;
+        }
+        let (upload, finished) = self.store(&options, target.others, body).await?;
+        at_end(&Arrived { size: finished.size, md5: finished.md5 }, &mut options.object)?;
+        let judged = Judged { kind: target.kind, facts: Facts::default(), arranged: None };
+        let stored = (upload, Arc::new(finished));
+        self.put_stored(superseding, path, &options, &pre, &stored, judged).await
+    }
+
+    /// Streams a body into chunks that a commit can name.
+    async fn store<S>(&self, options: &PutOptions, others: u64, body: S) -> Result<(Arc<Upload>, Finished)>
+    where
+        S: Stream<Item = Result<Bytes>> + Send + Unpin,
+    {
         let upload = Upload::new(self.core().clone(), self.handle().clone());
         let (account, key) = (self.handle().id().0, self.handle().key().clone());
         let writer = self.core().0.blobs.writer(account, key, upload.clone(), options.md5);
-        let (finished, facts) = match target.whole_max {
-            None => (self.receive(writer, &options, target.others, body).await?, Facts::default()),
-            Some(max) => self.receive_whole(path, writer, &options, &target, max, body).await?,
-        };
-        at_end(&Arrived { size: finished.size, md5: finished.md5 }, &mut options.object)?;
-        let judged = Judged { kind: target.kind, facts };
-        let (at, keep) = (path.clone(), upload.clone());
+        let finished = self.receive(writer, options, others, body).await?;
+        Ok((upload, finished))
+    }
+
+    async fn put_stored(
+        &self,
+        superseding: Superseding,
+        path: &Path,
+        options: &PutOptions,
+        pre: &Precondition,
+        stored: &(Arc<Upload>, Arc<Finished>),
+        judged: Judged,
+    ) -> Result<Written> {
+        let (at, options, pre, stored) = (path.clone(), options.clone(), pre.clone(), stored.clone());
+        let keep = stored.0.clone();
         let write = move |me: &Session, commit: &mut Commit| {
             commit.superseding = superseding;
-            me.put_in(commit, &at, &options, &pre, &upload, &finished, &judged)
+            me.put_in(commit, &at, &options, &pre, &stored.0, &stored.1, &judged)
         };
         let written = self.commit(path, write).await;
         // The pins must outlive the commit.
         drop(keep);
         written
+    }
+
+    /// Writes a file whose folder's rules see it whole. In a calendar, scheduling has its say, anew when another write
+    /// came in between.
+    #[allow(clippy::too_many_arguments)]
+    async fn put_whole(
+        &self,
+        superseding: Superseding,
+        path: &Path,
+        mut options: PutOptions,
+        pre: Precondition,
+        target: &Target,
+        whole: Bytes,
+        at_end: impl FnOnce(&Arrived, &mut Object) -> Result<()> + Send,
+    ) -> Result<Written> {
+        let name = path.last().ok_or_else(Error::not_found)?;
+        let rules = self.core().0.rules.of(target.kind)?;
+        let facts = rules.judge(name, Some(&whole))?;
+        let once = |bytes: Bytes| futures_util::stream::iter([Ok(bytes)]);
+        let (upload, finished) = self.store(&options, target.others, once(whole.clone())).await?;
+        at_end(&Arrived { size: finished.size, md5: finished.md5 }, &mut options.object)?;
+        let given = (upload, Arc::new(finished));
+        for left in (0..crate::schedule::OVERTAKEN_TRIES).rev() {
+            let mut judged = Judged { kind: target.kind, facts: facts.clone(), arranged: None };
+            let mut stored = given.clone();
+            if target.kind == Kind::Calendar {
+                let arranged = self.arrange_put(path, &whole, &pre).await?;
+                if let Some(bytes) = arranged.stored.clone() {
+                    judged.facts = rules.judge(name, Some(&bytes))?;
+                    let length = Some(bytes.len() as u64);
+                    let options = PutOptions { length, ..options.clone() };
+                    let (upload, finished) = self.store(&options, target.others, once(bytes.into())).await?;
+                    stored = (upload, Arc::new(finished));
+                }
+                judged.arranged = Some(arranged);
+            }
+            let sends = judged.arranged.as_ref().is_some_and(crate::schedule::Arranged::sends);
+            match self.put_stored(superseding, path, &options, &pre, &stored, judged).await {
+                Err(error) if left > 0 && crate::schedule::is_overtaken(&error) => {}
+                Ok(written) => {
+                    if sends {
+                        self.core().deliver_soon(self.handle().id()).await;
+                    }
+                    return Ok(written);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::new(ErrorKind::Busy, "the event changes all the time; try again"))
     }
 
     /// Everything that can be refused without the content.
@@ -217,33 +292,6 @@ impl Session {
         Ok(writer.finish().await.map_err(Fault::from)?)
     }
 
-    /// Gathers a bounded body for rules that must see it whole, judges it, and stores it.
-    async fn receive_whole<S>(
-        &self,
-        path: &Path,
-        writer: Writer,
-        options: &PutOptions,
-        target: &Target,
-        max: u64,
-        mut body: S,
-    ) -> Result<(Finished, Facts)>
-    where
-        S: Stream<Item = Result<Bytes>> + Send + Unpin,
-    {
-        let mut whole = Vec::new();
-        while let Some(piece) = body.next().await {
-            let piece = piece?;
-            if whole.len() as u64 + piece.len() as u64 > max {
-                return Err(Error::too_large("bytes of a resource in this folder", max));
-            }
-            whole.extend_from_slice(&piece);
-        }
-        let name = path.last().ok_or_else(Error::not_found)?;
-        let facts = self.core().0.rules.of(target.kind)?.judge(name, Some(&whole))?;
-        let stream = futures_util::stream::iter([Ok(Bytes::from(whole))]);
-        Ok((self.receive(writer, options, target.others, stream).await?, facts))
-    }
-
     #[allow(clippy::too_many_arguments)]
     fn put_in(
         &self,
@@ -285,8 +333,12 @@ impl Session {
             return fail(ErrorKind::Busy, "the folder changed its kind meanwhile; try again");
         }
         let facts = &judged.facts;
+        spot.keep_uid(facts.uid.as_deref())?;
+        if let Some(arranged) = &judged.arranged {
+            arranged.demand(spot.file.as_ref())?;
+        }
         let ready = content(commit)?;
-        let file = File {
+        let mut file = File {
             content: ready.content,
             size: ready.size,
             digest: short_digest(&ready.digest),
@@ -296,6 +348,10 @@ impl Session {
             object: Some(Box::new(options.object.clone())).filter(|object| **object != Object::default()),
             typed: facts.typed.clone(),
         };
+        if let Some(arranged) = &judged.arranged {
+            file.schedule_at(arranged.schedule(commit));
+            arranged.send(commit)?;
+        }
         let entry = self.entry_for(commit, spot.file.as_ref(), file, options)?;
         let key: EntryKey = spot.file_key();
         commit.replace(spot.parent(), &key, Some(entry.clone()))?;
@@ -306,7 +362,8 @@ impl Session {
         if superseding_objects(commit) {
             node.object = commit.object_facts(path, spot.parent(), &key)?;
         }
-        Ok(Written { node, created: spot.file.is_none() })
+        let altered = judged.arranged.as_ref().is_some_and(|arranged| arranged.stored.is_some());
+        Ok(Written { node, created: spot.file.is_none(), altered })
     }
 
     /// The new entry: an overwritten file keeps its identity, its birth and its properties.
@@ -364,6 +421,22 @@ fn superseding_objects(commit: &Commit) -> bool {
 
 fn is_missing_parent(fault: &Fault) -> bool {
     fault.0.detail == allod_model::Detail::MissingParent
+}
+
+/// Gathers a bounded body for rules that must see it whole.
+async fn gather<S>(max: u64, mut body: S) -> Result<Bytes>
+where
+    S: Stream<Item = Result<Bytes>> + Send + Unpin,
+{
+    let mut whole = Vec::new();
+    while let Some(piece) = body.next().await {
+        let piece = piece?;
+        if whole.len() as u64 + piece.len() as u64 > max {
+            return Err(Error::too_large("bytes of a resource in this folder", max));
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(Bytes::from(whole))
 }
 
 fn check_length(size: u64, announced: Option<u64>, ended: bool) -> Result<()> {

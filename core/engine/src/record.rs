@@ -167,6 +167,13 @@ impl File {
         }
     }
 
+    /// Says which commit last changed what others must learn of a calendar object (RFC 6638 §3.2.10).
+    pub fn schedule_at(&mut self, commit: Option<Seq>) {
+        if let Some(Typed::Event(event)) = self.typed.as_deref_mut() {
+            event.schedule = commit;
+        }
+    }
+
     /// Takes what a folder's rules found in the bytes.
     pub fn know(&mut self, facts: &crate::rules::Facts) {
         self.uid = facts.uid.clone();
@@ -225,6 +232,8 @@ impl Entry {
                 object.retention = None;
                 object.legal_hold = false;
             });
+            // Nobody was invited to a copy.
+            file.schedule_at(None);
         }
     }
 

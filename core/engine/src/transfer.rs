@@ -10,6 +10,7 @@ use crate::node::*;
 use crate::record::{Entry, What};
 use crate::resolve::{Spot, find, folder_row, node, spot};
 use crate::rules::Facts;
+use crate::schedule::{OVERTAKEN_TRIES, Transfer, is_overtaken};
 use crate::session::Session;
 use crate::subtree::StagedCopy;
 use crate::write::spot_or_missing;
@@ -50,12 +51,32 @@ impl Session {
             .check_write_below(from, Rights::Write)
             .and_then(|()| self.scope().check_write(to, Rights::Append));
         allowed.map_err(|e| self.noted(from, e))?;
-        let admission = self.admit_file(from, to).await?;
-        let (source, target) = (from.clone(), to.clone());
-        self.commit(to, move |me, commit| me.rename_in(commit, &source, &target, options, &pre, &admission))
-            .await
+        for left in (0..OVERTAKEN_TRIES).rev() {
+            let admission = self.admit_file(from, to).await?;
+            let transfer = self.arrange_transfer(from, to, false).await?;
+            let sends = transfer.sends();
+            let (source, target, pre) = (from.clone(), to.clone(), pre.clone());
+            let moved = self.commit(to, move |me, commit| {
+                me.rename_in(commit, &source, &target, options, &pre, &admission, &transfer)
+            });
+            match moved.await {
+                Err(error) if left > 0 && is_overtaken(&error) => {}
+                Ok(written) => return Ok(self.sent(sends, written).await),
+                Err(error) => return Err(error),
+            }
+        }
+        fail(ErrorKind::Busy, "the event changes all the time; try again").map_err(Error::from)
     }
 
+    /// Delivers what a transfer made others hear.
+    async fn sent(&self, sends: bool, written: Written) -> Written {
+        if sends {
+            self.core().deliver_soon(self.handle().id()).await;
+        }
+        written
+    }
+
+    #[allow(clippy::too_many_arguments)]
     fn rename_in(
         &self,
         commit: &mut Commit,
@@ -64,6 +85,7 @@ impl Session {
         options: TransferOptions,
         pre: &Precondition,
         admission: &Admission,
+        transfer: &Transfer,
     ) -> Res<Written> {
         let source = spot_or_missing(commit, from)?;
         self.judge(&*commit.txn, false).demand(pre, from, &source, Want::Any)?;
@@ -80,18 +102,27 @@ impl Session {
         moved.seq = commit.seq;
         let contents: Vec<_> = moved.contents().collect();
         contents.into_iter().try_for_each(|content| commit.retain(content))?;
+        transfer.apply(commit, &entry, target.file.as_ref(), &mut moved)?;
         let key = key_for(&target.name, &moved);
         commit.set(source.parent(), &from_key, None)?;
         commit.set(target.parent(), &key, Some(moved.clone()))?;
         commit.vanish_if_empty(source.parent())?;
         lock::drop_at(commit, &source)?;
-        self.outcome(commit, &target, &moved, created)
+        self.outcome(commit, &target, &moved, created, transfer)
     }
 
-    fn outcome(&self, commit: &mut Commit, target: &Spot, entry: &Entry, created: bool) -> Res<Written> {
+    fn outcome(
+        &self,
+        commit: &mut Commit,
+        target: &Spot,
+        entry: &Entry,
+        created: bool,
+        transfer: &Transfer,
+    ) -> Res<Written> {
         let row = if entry.is_folder() { Some(commit.folder(entry.node)?.clone()) } else { None };
         let key = key_for(&target.name, entry);
-        Ok(Written { node: node(&key, entry, row.as_ref(), Vec::new()), created })
+        let node = node(&key, entry, row.as_ref(), Vec::new());
+        Ok(Written { node, created, altered: transfer.alters() })
     }
 
     /// Makes room at a destination; returns whether it was free.
@@ -147,6 +178,7 @@ impl Session {
                 if kind != Kind::Plain && !seen {
                     return fail(ErrorKind::Busy, "the file or its destination changed meanwhile; try again");
                 }
+                target.keep_uid(admission.facts.uid.as_deref())?;
                 file.know(&admission.facts);
             }
         }
@@ -197,19 +229,29 @@ impl Session {
         if !self.scope().reads_all_below(from) {
             return Err(self.noted(from, Error::denied()));
         }
-        let admission = self.admit_file(from, to).await?;
-        let staged = self.stage_copy(from, to, options, &pre).await?;
-        let link = staged.as_ref().map(StagedCopy::root);
-        let (source, target) = (from.clone(), to.clone());
-        let written = self
-            .commit(to, move |me, commit| {
-                me.copy_in(commit, &source, &target, options, &pre, &admission, link.as_ref())
-            })
-            .await;
-        if let Some(staged) = staged {
-            staged.settle(written.is_ok());
+        for left in (0..OVERTAKEN_TRIES).rev() {
+            let admission = self.admit_file(from, to).await?;
+            let transfer = self.arrange_transfer(from, to, true).await?;
+            let sends = transfer.sends();
+            let staged = self.stage_copy(from, to, options, &pre).await?;
+            let link = staged.as_ref().map(StagedCopy::root);
+            let (source, target, pre) = (from.clone(), to.clone(), pre.clone());
+            let written = self
+                .commit(to, move |me, commit| {
+                    let link = link.as_ref();
+                    me.copy_in(commit, &source, &target, options, &pre, &admission, link, &transfer)
+                })
+                .await;
+            if let Some(staged) = staged {
+                staged.settle(written.is_ok());
+            }
+            match written {
+                Err(error) if left > 0 && is_overtaken(&error) => {}
+                Ok(written) => return Ok(self.sent(sends, written).await),
+                Err(error) => return Err(error),
+            }
         }
-        written
+        fail(ErrorKind::Busy, "the event changes all the time; try again").map_err(Error::from)
     }
 
     /// For a folder, puts the copy together; everything that can be refused is refused before that.
@@ -247,6 +289,7 @@ impl Session {
         pre: &Precondition,
         admission: &Admission,
         staged: Option<&Entry>,
+        transfer: &Transfer,
     ) -> Res<Written> {
         let source = spot_or_missing(commit, from)?;
         self.judge(&*commit.txn, false).demand(pre, from, &source, Want::Any)?;
@@ -264,16 +307,17 @@ impl Session {
             }
             None => {
                 original.contents().try_for_each(|content| commit.retain(content))?;
-                Entry { node: commit.new_node(), seq: commit.seq, created: commit.now, ..original }
+                Entry { node: commit.new_node(), seq: commit.seq, created: commit.now, ..original.clone() }
             }
         };
-        let copied = self.admitted(commit, &target, &copied, admission)?;
+        let mut copied = self.admitted(commit, &target, &copied, admission)?;
+        transfer.apply(commit, &original, target.file.as_ref(), &mut copied)?;
         commit.set(target.parent(), &key_for(&target.name, &copied), Some(copied.clone()))?;
         let used = commit.used()?;
         if self.handle().record().quota.is_some_and(|quota| used > quota) {
             return fail(ErrorKind::OverQuota, "this would exceed the account's quota");
         }
-        self.outcome(commit, &target, &copied, created)
+        self.outcome(commit, &target, &copied, created, transfer)
     }
 }
 

@@ -60,11 +60,48 @@ impl Session {
     /// # Errors
     /// `NotFound`, `Denied` (the root, too), `Locked`, `PreconditionFailed`.
     pub async fn remove(&self, path: &Path, want: Want, pre: Precondition) -> Result<()> {
+        self.remove_with(path, want, pre, RemoveOptions::default()).await
+    }
+
+    /// As [`Session::remove`], with options. What goes out of a calendar is cancelled for those whom its owner invited,
+    /// and declined to those who invited him (RFC 6638 §3.2.1.3, §3.2.2.4).
+    ///
+    /// # Errors
+    /// As [`Session::remove`]; `Denied` with the demand `default-calendar-needed` (RFC 6638 §4.3.1.1).
+    pub async fn remove_with(
+        &self,
+        path: &Path,
+        want: Want,
+        pre: Precondition,
+        options: RemoveOptions,
+    ) -> Result<()> {
         self.scope().check_write(path, Rights::Write).map_err(|e| self.noted(path, e))?;
         if path.is_root() {
             return Err(Error::new(ErrorKind::Denied, "the root of an account cannot be removed"));
         }
-        let at = path.clone();
+        for left in (0..crate::schedule::OVERTAKEN_TRIES).rev() {
+            let arranged = self.arrange_removal(path, want, !options.no_reply).await?;
+            let sends = arranged.sends();
+            match self.remove_arranged(path, want, &pre, arranged).await {
+                Err(error) if left > 0 && crate::schedule::is_overtaken(&error) => {}
+                Ok(()) if sends => {
+                    self.core().deliver_soon(self.handle().id()).await;
+                    return Ok(());
+                }
+                outcome => return outcome,
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove_arranged(
+        &self,
+        path: &Path,
+        want: Want,
+        pre: &Precondition,
+        arranged: crate::schedule::Arranged,
+    ) -> Result<()> {
+        let (at, pre) = (path.clone(), pre.clone());
         self.commit(path, move |me, commit| {
             let spot = spot_or_missing(commit, &at)?;
             me.judge(&*commit.txn, false).demand(&pre, &at, &spot, want)?;
@@ -74,7 +111,9 @@ impl Session {
             }
             let touch = if entry.is_folder() { Touch::Subtree } else { Touch::Membership };
             lock::check(commit, &at, &spot, touch, &pre.lock_tokens)?;
+            arranged.demand_removal(commit, entry)?;
             commit.replace(spot.parent(), &key, None)?;
+            arranged.send(commit)?;
             lock::drop_at(commit, &spot)
         })
         .await

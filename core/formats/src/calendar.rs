@@ -15,5 +15,6 @@ pub use check::{Invalid, Policy, Precondition};
 pub use facts::{Attendee, Facts};
 pub use filter::{CompFilter, ParamFilter, PropFilter, TimeRange};
 pub use freebusy::{Busy, BusyKind, busy_periods, merge_busy, write_freebusy};
+pub use itip::managed::{INSTANCES_MAX, Managed, ManagedError, Rids, attach, detach, managed_ids, reattach};
 pub use object::{Object, ObjectError};
 pub use partial::{CompSelection, PropSelection, Recurrences, Selection, partial};

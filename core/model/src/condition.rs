@@ -77,6 +77,8 @@ pub struct Precondition {
     pub if_modified_since: Option<Timestamp>,
     /// RFC 9110 §13.1.4; seconds resolution.
     pub if_unmodified_since: Option<Timestamp>,
+    /// The schedule-tag that a calendar object must have (RFC 6638 §8.3), without quotes.
+    pub if_schedule_tag: Option<String>,
     /// When not empty, one of these must hold (RFC 4918 §10.4).
     pub any_of: Vec<StateList>,
     /// Lock tokens that the client presented. Those named in `any_of` must be listed here too.

@@ -9,7 +9,7 @@ use crate::plan::Live;
 use crate::props::{Subject, write_href};
 
 /// The privileges there are, with those that they contain one level deeper (RFC 3744 §3, RFC 4791 §6.1.1).
-const SUPPORTED: [(usize, &str, &str); 13] = [
+const SUPPORTED: [(usize, &str, &str); 21] = [
     (0, "D:all", "Everything"),
     (1, "D:read", "Read"),
     (2, "D:read-current-user-privilege-set", "Read what one may do"),
@@ -22,6 +22,14 @@ const SUPPORTED: [(usize, &str, &str); 13] = [
     (1, "D:unlock", "Remove locks"),
     (1, "D:read-acl", "Read who may do what"),
     (1, "D:write-acl", "Change who may do what"),
+    (1, "C:schedule-deliver", "Get scheduling messages"),
+    (2, "C:schedule-deliver-invite", "Get invitations"),
+    (2, "C:schedule-deliver-reply", "Get answers to invitations"),
+    (2, "C:schedule-query-freebusy", "Be asked when one is busy"),
+    (1, "C:schedule-send", "Send scheduling messages"),
+    (2, "C:schedule-send-invite", "Send invitations"),
+    (2, "C:schedule-send-reply", "Send answers to invitations"),
+    (2, "C:schedule-send-freebusy", "Ask when others are busy"),
     (0, "", ""),
 ];
 
@@ -30,6 +38,15 @@ const APPEND: &[&str] = &["D:bind"];
 /// DAVx5 takes a collection without `write` for read-only.
 const WRITE: &[&str] =
     &["D:write", "D:write-properties", "D:write-content", "D:bind", "D:unbind", "D:unlock"];
+
+const INBOX: [&str; 4] = [
+    "C:schedule-deliver",
+    "C:schedule-deliver-invite",
+    "C:schedule-deliver-reply",
+    "C:schedule-query-freebusy",
+];
+const OUTBOX: [&str; 4] =
+    ["C:schedule-send", "C:schedule-send-invite", "C:schedule-send-reply", "C:schedule-send-freebusy"];
 
 /// Appends the value of a property of access control.
 pub(crate) fn write(out: &mut Vec<u8>, live: Live, subject: Subject<'_>, principal: &str) {
@@ -64,10 +81,15 @@ fn write_privileges(out: &mut Vec<u8>, subject: Subject<'_>) {
         return privilege("D:read-current-user-privilege-set");
     }
     READ.iter().for_each(|name| privilege(name));
-    if kind == Some(Kind::Calendar) {
+    let more: &[&str] = match kind {
         // RFC 4791 §6.1.1.
-        privilege("C:read-free-busy");
-    }
+        Some(Kind::Calendar) => &["C:read-free-busy"],
+        // RFC 6638 §6.1, §6.2.
+        Some(Kind::Inbox) => &INBOX,
+        Some(Kind::Outbox) => &OUTBOX,
+        Some(Kind::Plain | Kind::AddressBook | Kind::Mailbox) | None => &[],
+    };
+    more.iter().for_each(|name| privilege(name));
     match rights {
         Some(Rights::Append) => APPEND.iter().for_each(|name| privilege(name)),
         Some(Rights::Write) => WRITE.iter().for_each(|name| privilege(name)),
@@ -112,6 +134,6 @@ mod tests {
         let document = Document::parse(&out).unwrap();
         let all = document.root().children().next().unwrap();
         let below = all.children().filter(|child| child.is_dav("supported-privilege")).count();
-        assert_eq!((document.root().children().count(), below), (1, 5));
+        assert_eq!((document.root().children().count(), below), (1, 7));
     }
 }

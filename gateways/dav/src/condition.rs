@@ -63,8 +63,17 @@ pub fn http_precondition(headers: &HeaderMap) -> Result<Precondition, Malformed>
         if_unmodified_since: date(IF_UNMODIFIED_SINCE).filter(|_| if_match.is_none()),
         if_match,
         if_none_match,
+        if_schedule_tag: schedule_tag(headers)?,
         ..Precondition::default()
     })
+}
+
+/// RFC 6638 §8.3: one tag in quotes.
+fn schedule_tag(headers: &HeaderMap) -> Result<Option<String>, Malformed> {
+    let Some(value) = headers.get("if-schedule-tag-match") else { return Ok(None) };
+    let text = value.to_str().map_err(|_| Malformed)?.trim();
+    let tag = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    tag.map(|tag| Some(tag.to_owned())).ok_or(Malformed)
 }
 
 /// RFC 4918 §10.4.1: a token in an `If` header counts as submitted, whether its condition was true or not.

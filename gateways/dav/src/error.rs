@@ -108,6 +108,18 @@ impl Failure {
         failure
     }
 
+    /// With another status.
+    pub(crate) fn status(mut self, status: StatusCode) -> Failure {
+        self.status = status;
+        self
+    }
+
+    /// Says which place the condition is about.
+    pub(crate) fn at(mut self, url: String) -> Failure {
+        self.place = Some(url);
+        self
+    }
+
     /// The condition that it names.
     #[cfg(test)]
     pub(crate) fn element_name(&self) -> Option<&'static str> {
@@ -184,6 +196,10 @@ impl Failure {
             }
             // RFC 4918 §11.3, §16.
             ErrorKind::Locked => with(StatusCode::LOCKED).element("lock-token-submitted"),
+            // RFC 6638 §4.3.1.1, §5.2.2: refused for a reason of its own.
+            ErrorKind::Denied if let Detail::Demand("CALDAV", name) = detail => {
+                with(StatusCode::FORBIDDEN).caldav(name)
+            }
             // RFC 3744 §7.1.1.
             ErrorKind::Denied => with(StatusCode::FORBIDDEN).element("need-privileges"),
             ErrorKind::Unauthenticated => Failure::unauthenticated(),

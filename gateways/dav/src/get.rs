@@ -16,6 +16,7 @@ use http::{HeaderMap, Method, Response, StatusCode};
 use crate::condition::if_range_holds;
 use crate::date::http_date;
 use crate::error::{Answer, Doing, Failure};
+use crate::export;
 use crate::handle::Call;
 use crate::index_page;
 use crate::props::media_type;
@@ -27,12 +28,12 @@ const SMALL_BYTES_MAX: u64 = 64 * 1024;
 /// Answers GET and HEAD on a place in the tree.
 pub(crate) async fn handle(call: &Call) -> Answer {
     if call.slash || call.path.is_root() {
-        return index_page::handle(call).await;
+        return folder(call).await;
     }
     let precondition = call.precondition()?;
     let file = match call.session.open(&call.path, &precondition).await {
         Ok(file) => file,
-        Err(error) if error.kind == ErrorKind::WrongKind => return index_page::handle(call).await,
+        Err(error) if error.kind == ErrorKind::WrongKind => return folder(call).await,
         Err(error) => return Err(refused(call, error, &precondition).await),
     };
     let size = file.node.size;
@@ -76,6 +77,19 @@ pub(crate) async fn handle(call: &Call) -> Answer {
     Ok(response)
 }
 
+/// A folder as one file, where that was asked for, else as a page.
+async fn folder(call: &Call) -> Answer {
+    match export::of_folder(call).await? {
+        Some(response) => Ok(response),
+        None => index_page::handle(call).await,
+    }
+}
+
+/// All of a file.
+pub(crate) async fn whole(call: &Call, file: &OpenFile) -> Result<ResponseBody, Failure> {
+    content(call, file, ByteRange { start: 0, end: file.node.size }).await
+}
+
 /// RFC 9110 §15.4.5: 304 carries what 200 would have carried, so that a cache can renew what it has.
 async fn refused(call: &Call, error: Error, precondition: &Precondition) -> Failure {
     let mut failure = call.failing(Doing::Read)(error);
@@ -99,8 +113,15 @@ pub(crate) fn etag_header(node: &Node) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("\"{}\"", node.etag)).ok()
 }
 
-fn describe(headers: &mut HeaderMap, node: &Node) {
-    let kind = media_type(node);
+/// RFC 6638 §3.2.10; `None` for what is not scheduled.
+pub(crate) fn schedule_tag_header(node: &Node) -> Option<HeaderValue> {
+    let tag = node.calendar.as_ref()?.schedule_tag.as_ref()?;
+    HeaderValue::from_str(&format!("\"{tag}\"")).ok()
+}
+
+/// The headers that describe a file's content.
+pub(crate) fn describe(headers: &mut HeaderMap, node: &Node) {
+    let kind = &media_type(node);
     let value = HeaderValue::from_str(kind).unwrap_or(HeaderValue::from_static("application/octet-stream"));
     headers.insert(CONTENT_TYPE, value);
     validators(headers, node);
@@ -116,6 +137,9 @@ fn describe(headers: &mut HeaderMap, node: &Node) {
 fn validators(headers: &mut HeaderMap, node: &Node) {
     if let Some(etag) = etag_header(node) {
         headers.insert(ETAG, etag);
+    }
+    if let Some(tag) = schedule_tag_header(node) {
+        headers.insert("schedule-tag", tag);
     }
     if let Ok(date) = HeaderValue::from_str(&http_date(node.modified)) {
         headers.insert(LAST_MODIFIED, date);
@@ -170,7 +194,7 @@ fn multipart(
     // The entity tag depends on the whole content, so no content holds the boundary made of its own.
     let tag: String = file.node.etag.0.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
     let boundary = format!("allod-{tag}");
-    let (size, kind) = (file.node.size, media_type(&file.node).to_owned());
+    let (size, kind) = (file.node.size, media_type(&file.node).into_owned());
     let head = |range: &ByteRange| {
         let (first, last) = (range.start, range.end - 1);
         Bytes::from(format!(

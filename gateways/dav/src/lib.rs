@@ -26,9 +26,11 @@ mod carddav;
 mod checksum;
 mod error;
 mod expand_property;
+mod export;
 mod filter;
 mod get;
 mod handle;
+mod import;
 mod index_page;
 mod landing;
 mod live;
@@ -37,7 +39,9 @@ mod matches;
 mod mkcol;
 mod multiget;
 mod pages;
+mod places;
 mod plan;
+mod post;
 mod principal;
 mod principal_reports;
 mod propfind;
@@ -47,8 +51,10 @@ mod published;
 mod put;
 mod query;
 mod quirks;
+mod refusal;
 mod report;
 mod settable;
+mod sharing;
 mod sync_collection;
 mod transfer;
 mod virtual_place;
@@ -89,10 +95,12 @@ impl Gateway for Dav {
 
     fn mounts(&self) -> Vec<Mount> {
         let discovery: &[&str] = &["OPTIONS", "PROPFIND", "REPORT", "GET", "HEAD"];
-        let [caldav, carddav] = well_known::PLACES;
+        let [well_caldav, well_carddav] = well_known::PLACES;
         vec![
-            Mount::prefix(caldav),
-            Mount::prefix(carddav),
+            Mount::prefix(PUBLISHED_PREFIX),
+            Mount::prefix(caldav::attachments::ATTACHMENTS_PREFIX),
+            Mount::prefix(well_caldav),
+            Mount::prefix(well_carddav),
             Mount::prefix(url::DAV_PREFIX),
             Mount::prefix(url::PRINCIPALS_PREFIX),
             Mount::exact("/", discovery),

@@ -10,19 +10,19 @@ use crate::props::{
     Held, Subject, Writer, media_type, write_active_lock, write_href, write_number, write_sync_token,
 };
 use crate::url::PRINCIPALS_PREFIX;
-use crate::{acl, caldav, carddav, principal, report};
+use crate::{acl, caldav, carddav, principal, report, sharing};
 
 impl Writer {
     /// Appends the value of a live property; `false` when the resource does not have it.
     pub(crate) fn value(&self, out: &mut Vec<u8>, live: Live, subject: Subject<'_>) -> bool {
         match live {
-            Live::ResourceType => write_resource_type(out, subject),
+            Live::ResourceType => write_resource_type(out, subject, &self.sharing),
             Live::DisplayName => self.display_name(out, subject),
             Live::CurrentUserPrincipal => write_href(out, &self.principal),
             Live::PrincipalCollectionSet => write_href(out, PRINCIPALS_PREFIX),
             Live::SupportedMethodSet => write_methods(out),
             Live::SupportedReportSet => report::write_supported(out, subject),
-            Live::Owner if !matches!(subject, Subject::Place(_)) => write_href(out, &self.principal),
+            Live::Owner if !matches!(subject, Subject::Place(_)) => write_href(out, &self.owner),
             Live::Owner | Live::Group => return false,
             Live::SupportedPrivilegeSet
             | Live::CurrentUserPrivilegeSet
@@ -52,10 +52,10 @@ impl Writer {
 
     fn display_name(&self, out: &mut Vec<u8>, subject: Subject<'_>) {
         match subject {
-            Subject::Node(node, _) if node.id == NodeId::ROOT => escape_into(out, &self.account),
+            Subject::Node(node, _) if node.id == NodeId::ROOT => escape_into(out, self.places.account()),
             Subject::Node(node, _) => escape_into(out, node.name.as_str()),
             Subject::Place(name) => escape_into(out, name),
-            Subject::Principal => escape_into(out, &self.account),
+            Subject::Principal => escape_into(out, self.places.account()),
         }
     }
 
@@ -71,7 +71,7 @@ impl Writer {
                 Live::ResourceId => self.resource_id(out, node),
                 Live::LockDiscovery => {
                     for held in locks {
-                        write_active_lock(out, held, &self.base, self.now);
+                        write_active_lock(out, held, &self.places, self.now);
                     }
                 }
                 Live::SupportedLock => out.extend_from_slice(
@@ -88,14 +88,7 @@ impl Writer {
     fn file_value(&self, out: &mut Vec<u8>, live: Live, node: &Node) -> Option<bool> {
         match live {
             Live::ContentLength => write_number(out, node.size),
-            Live::ContentType => match &node.calendar {
-                // RFC 5545 §8.1; whatever the client called it.
-                Some(facts) => {
-                    out.extend_from_slice(b"text/calendar; charset=utf-8; component=");
-                    out.extend_from_slice(facts.component.as_bytes());
-                }
-                None => escape_into(out, media_type(node)),
-            },
+            Live::ContentType => escape_into(out, &media_type(node)),
             Live::Etag => {
                 out.push(b'"');
                 escape_into(out, &node.etag.0);
@@ -123,6 +116,9 @@ impl Writer {
             Live::QuotaUsed => write_number(out, node.size),
             // Both name a state of the same members, so they are the same.
             Live::SyncToken | Live::CTag => write_sync_token(out, node.id, facts.token),
+            Live::Invite | Live::AllowedSharingModes | Live::SharedUrl | Live::PublishUrl => {
+                return Some(self.sharing.write(out, live));
+            }
             live => {
                 let of_kind = match facts.kind {
                     Kind::Calendar => caldav::props::write_collection(out, live, facts),
@@ -139,14 +135,16 @@ impl Writer {
 
     /// RFC 6638 §9.2 and, for old clients, what it has in the place of RFC 4791's predecessor.
     fn inbox_value(&self, out: &mut Vec<u8>, live: Live) -> bool {
-        let calendars = &self.facts.calendars;
         match live {
-            Live::ScheduleDefaultCalendarUrl => match calendars.first() {
-                Some((url, _)) => write_href(out, url),
+            Live::ScheduleDefaultCalendarUrl => match &self.facts.default_calendar {
+                Some(url) => write_href(out, url),
                 None => return self.plan.names_only,
             },
             Live::CalendarFreeBusySet => {
-                calendars.iter().filter(|(_, opaque)| *opaque).for_each(|(url, _)| write_href(out, url));
+                self.facts.busy_calendars.iter().for_each(|url| write_href(out, url));
+            }
+            Live::SupportedCalendarData => {
+                out.extend_from_slice(b"<C:calendar-data content-type=\"text/calendar\" version=\"2.0\"/>");
             }
             _ => return false,
         }
@@ -156,14 +154,14 @@ impl Writer {
     /// RFC 5842 §3.1: a URI that stays with the resource wherever it goes.
     fn resource_id(&self, out: &mut Vec<u8>, node: &Node) {
         out.extend_from_slice(b"<D:href>urn:allod:node:");
-        crate::url::encode_segment(out, self.account.as_bytes());
+        crate::url::encode_segment(out, self.places.account().as_bytes());
         out.push(b':');
         write_number(out, node.id.0);
         out.extend_from_slice(b"</D:href>");
     }
 }
 
-fn write_resource_type(out: &mut Vec<u8>, subject: Subject<'_>) {
+fn write_resource_type(out: &mut Vec<u8>, subject: Subject<'_>, sharing: &sharing::Facts) {
     if subject.is_folder() {
         out.extend_from_slice(b"<D:collection/>");
     }
@@ -173,6 +171,7 @@ fn write_resource_type(out: &mut Vec<u8>, subject: Subject<'_>) {
         Subject::Node(node, _) => {
             if let Some(facts) = &node.folder {
                 out.extend_from_slice(type_element(facts.kind));
+                sharing.write_type(out);
             }
         }
         Subject::Place(_) => {}

@@ -71,7 +71,7 @@ async fn refresh(call: &Call, timeout: Option<Duration>) -> Answer {
 fn discovery(call: &Call, status: StatusCode, lock: Lock, on_folder: bool) -> Response<ResponseBody> {
     let mut out =
         b"<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<D:prop xmlns:D=\"DAV:\"><D:lockdiscovery>".to_vec();
-    write_active_lock(&mut out, &Held { lock, on_folder }, &call.base, call.now);
+    write_active_lock(&mut out, &Held { lock, on_folder }, &call.places, call.now);
     out.extend_from_slice(b"</D:lockdiscovery></D:prop>\n");
     xml(status, full_body(out))
 }

@@ -13,7 +13,6 @@ use crate::caldav::timezones;
 use crate::pages::{Pages, paged};
 use crate::propfind::{MULTISTATUS_HEAD, MULTISTATUS_TAIL};
 use crate::props::Writer;
-use crate::url::place_url;
 
 /// Folders that one question is put to.
 const FOLDERS_MAX: usize = 2000;
@@ -135,7 +134,7 @@ impl Matches {
             }
         };
         match asked {
-            Ok(finding) => Ok(Some((finding, place_url(&self.writer.base, folder, true)))),
+            Ok(finding) => Ok(Some((finding, self.writer.places.url(folder, true)))),
             Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }

@@ -23,7 +23,7 @@ const PAGE_OBJECTS: usize = 100;
 pub(crate) async fn answer(call: &Call, root: Element<'_>, mut plan: Plan, kind: Kind) -> Answer {
     query::judge(call).await?;
     let failing = call.failing(Doing::Report);
-    call.session.stat(&call.path, call.want(), false).await.map_err(&failing)?;
+    call.stat(false).await.map_err(&failing)?;
     let wanted: Vec<Wanted> = root
         .children()
         .filter(|child| child.is_dav("href"))
@@ -34,7 +34,7 @@ pub(crate) async fn answer(call: &Call, root: Element<'_>, mut plan: Plan, kind:
     }
     let preference = parse_prefer(&call.headers);
     plan.minimal |= preference.minimal;
-    let writer = propfind::writer(&call.session, plan, call.now).await.map_err(&failing)?;
+    let writer = propfind::writer(&call.session, &call.places, plan, call.now).await.map_err(&failing)?;
     let objects =
         Objects { session: call.session.clone(), writer, kind, wanted: wanted.into_iter(), parent: None };
     let body = paged(MULTISTATUS_HEAD.to_vec(), objects).await.map_err(&failing)?;
@@ -62,7 +62,9 @@ impl Wanted {
             call.reference(format!("{base}{href}").as_bytes())
         };
         let path = match target {
-            Ok(Target::Tree { account, path, slash: false }) if account == call.account => Some(path),
+            Ok(Target::Tree { account, path, slash: false }) if account == call.account => {
+                call.places.path(path)
+            }
             _ => None,
         };
         Wanted { href, path }
@@ -114,7 +116,10 @@ impl Objects {
         let fits = match self.session.stat(&parent, Want::Folder, true).await {
             Ok(node) => {
                 self.writer.zone = timezones::of_collection(&node.properties);
-                node.folder.is_some_and(|facts| facts.kind == self.kind)
+                // RFC 6638 §2.2: what is in the inbox is had the same way.
+                let inbox = self.kind == Kind::Calendar;
+                node.folder
+                    .is_some_and(|facts| facts.kind == self.kind || (inbox && facts.kind == Kind::Inbox))
             }
             Err(error) if error.kind == ErrorKind::NotFound => false,
             Err(error) => return Err(error),

@@ -138,6 +138,10 @@ live! {
     MaxDateTime CalDav "C:max-date-time";
     /// RFC 4791 §5.2.9.
     MaxAttendeesPerInstance CalDav "C:max-attendees-per-instance";
+    /// RFC 8607 §6.2.
+    MaxAttachmentSize CalDav "C:max-attachment-size";
+    /// RFC 8607 §6.3.
+    MaxAttachmentsPerResource CalDav "C:max-attachments-per-resource";
     /// RFC 4791 §7.5.1.
     CalendarCollationSet CalDav "C:supported-collation-set";
     /// RFC 6638 §9.1.
@@ -152,6 +156,14 @@ live! {
     AddressCollationSet CardDav "CR:supported-collation-set";
     /// caldav-ctag: changes with any member.
     CTag CalendarServer "CS:getctag";
+    /// caldav-sharing §5.2.2; on folders that are shared.
+    Invite CalendarServer "CS:invite";
+    /// caldav-sharing §5.2.3; on one's own calendars and address books.
+    AllowedSharingModes CalendarServer "CS:allowed-sharing-modes";
+    /// caldav-sharing §5.2.4; on what was lent.
+    SharedUrl CalendarServer "CS:shared-url";
+    /// Where a calendar is published.
+    PublishUrl CalendarServer "CS:publish-url";
 }
 
 /// RFC 4331 §2, RFC 6578 §4, RFC 4791 §5.2 and others want their properties left out of `allprop`.

@@ -15,7 +15,6 @@ pub(crate) const CALENDAR_HOME: &str = "Calendars";
 pub(crate) const ADDRESSBOOK_HOME: &str = "Contacts";
 const INBOX: &str = "Calendars/inbox";
 const OUTBOX: &str = "Calendars/outbox";
-const DEFAULT_CALENDAR: &str = "Personal";
 /// Calendars looked at in the home.
 const CALENDARS_MAX: usize = 2000;
 
@@ -31,8 +30,10 @@ pub(crate) struct Facts {
     outbox: Option<String>,
     /// Mail addresses.
     addresses: Vec<String>,
-    /// URLs of the calendars in the home, the default one first, and whether each makes busy.
-    pub(crate) calendars: Vec<(String, bool)>,
+    /// URL of the calendar that invitations are put into.
+    pub(crate) default_calendar: Option<String>,
+    /// URLs of the calendars in the home that make busy.
+    pub(crate) busy_calendars: Vec<String>,
 }
 
 /// The properties that need [`Facts`].
@@ -58,7 +59,9 @@ pub(crate) async fn facts(session: &Session, plan: &Plan) -> Result<Facts, Error
         facts.addresses = session.addresses();
     }
     if plan.asks_any(&NEEDY_INBOX) {
-        facts.calendars = calendars(session).await?;
+        let url = |path: Path| place_url(&tree_base(&session.account()), &path, true);
+        facts.default_calendar = session.default_calendar().await?.map(url);
+        facts.busy_calendars = busy_calendars(session).await?;
     }
     Ok(facts)
 }
@@ -77,25 +80,18 @@ fn is_hidden(error: &Error) -> bool {
     matches!(error.kind, ErrorKind::NotFound | ErrorKind::Denied | ErrorKind::WrongKind)
 }
 
-async fn calendars(session: &Session) -> Result<Vec<(String, bool)>, Error> {
+async fn busy_calendars(session: &Session) -> Result<Vec<String>, Error> {
     let home = Path::parse(CALENDAR_HOME.as_bytes(), NameRule::Strict)?;
     let listing = match session.list(&home, None, CALENDARS_MAX, false).await {
         Err(error) if is_hidden(&error) => return Ok(Vec::new()),
         listing => listing?,
     };
     let base = tree_base(&session.account());
-    let mut found: Vec<(String, bool)> = Vec::new();
-    for node in listing.nodes {
-        let Some(facts) = node.folder.filter(|facts| facts.kind == Kind::Calendar) else { continue };
-        let takes_events = facts.components.allows("VEVENT");
-        let at = (place_url(&base, &home.join(node.name.clone()), true), !facts.transparent);
-        // The one that an account begins with is the default.
-        match node.name.as_str() == DEFAULT_CALENDAR && takes_events {
-            true => found.insert(0, at),
-            false => found.push(at),
-        }
-    }
-    Ok(found)
+    let busy = listing
+        .nodes
+        .into_iter()
+        .filter(|node| node.folder.is_some_and(|facts| facts.kind == Kind::Calendar && !facts.transparent));
+    Ok(busy.map(|node| place_url(&base, &home.join(node.name), true)).collect())
 }
 
 /// Appends the value of a property that only principals have; `false` when this one has it not.

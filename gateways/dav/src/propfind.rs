@@ -1,6 +1,6 @@
 //! PROPFIND (RFC 4918 §9.1) on files and folders, streamed page by page.
 
-use allod_core::{Listing, Lock, Node, Session};
+use allod_core::{Listing, Lock, Mount, Node, Session};
 use allod_kit::{RequestBody, ResponseBody, full_body};
 use allod_model::{EntryKey, Error, ErrorKind, Path, Timestamp};
 use http::header::HeaderValue;
@@ -10,11 +10,13 @@ use crate::body::read_xml;
 use crate::error::{Answer, Doing, Failure};
 use crate::handle::{Call, xml};
 use crate::pages::{Pages, paged};
+use crate::places::Places;
 use crate::plan::{Live, Plan};
 use crate::principal;
 use crate::props::{Subject, Writer, held};
 use crate::quirks::quirk_windows_small_rows;
-use crate::url::place_url;
+use crate::sharing;
+use crate::url::principal_url;
 use crate::xml::Document;
 
 /// Most documents below a folder that is listed with everything below it.
@@ -64,6 +66,8 @@ pub struct Preference {
     pub minimal: bool,
     /// `depth-noroot`.
     pub no_root: bool,
+    /// `return=representation`.
+    pub representation: bool,
 }
 
 /// Reads `Prefer`.
@@ -73,6 +77,7 @@ pub fn parse_prefer(headers: &HeaderMap) -> Preference {
         for word in value.split([',', ';']) {
             let word: String = word.chars().filter(|c| !c.is_whitespace() && *c != '"').collect();
             preference.minimal |= word.eq_ignore_ascii_case("return=minimal");
+            preference.representation |= word.eq_ignore_ascii_case("return=representation");
             preference.no_root |= word.eq_ignore_ascii_case("depth-noroot");
         }
     }
@@ -141,10 +146,15 @@ pub(crate) async fn parse(headers: &HeaderMap, body: RequestBody) -> Result<Ques
 }
 
 /// A writer with what the plan needs of the account.
-pub(crate) async fn writer(session: &Session, plan: Plan, now: Timestamp) -> Result<Writer, Error> {
+pub(crate) async fn writer(
+    session: &Session,
+    places: &Places,
+    plan: Plan,
+    now: Timestamp,
+) -> Result<Writer, Error> {
     let wants_quota = plan.asks(Live::QuotaAvailable) || plan.asks(Live::QuotaUsed);
     let facts = principal::facts(session, &plan).await?;
-    let mut writer = Writer::new(plan, &session.account(), now);
+    let mut writer = Writer::new(plan, places, now);
     writer.facts = facts;
     if wants_quota {
         let quota = session.quota().await?;
@@ -158,8 +168,7 @@ pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
     let question = parse(&call.headers, body).await?;
     let preference = question.preference;
     let failing = call.failing(Doing::Read);
-    let node =
-        call.session.stat(&call.path, call.want(), question.plan.needs_dead()).await.map_err(&failing)?;
+    let node = call.stat(question.plan.needs_dead()).await.map_err(&failing)?;
     let documents = node.folder.map_or(0, |facts| facts.documents);
     if question.depth == Depth::Infinity && documents > DOCUMENTS_MAX {
         // RFC 4918 §9.1: a server may refuse infinite depth, with this condition.
@@ -185,12 +194,20 @@ async fn listing(call: &Call, node: &Node, question: Question) -> Result<Respons
         (true, false) => session.locks(path).await?,
     };
     let url = call.url(path, node.is_folder());
-    let mut writer = writer(session, plan, call.now).await?;
+    let mut writer = writer(session, &call.places, plan, call.now).await?;
     let mut out = Vec::with_capacity(2 * ROW_BYTES);
     out.extend_from_slice(MULTISTATUS_HEAD);
     if !(members && preference.no_root) {
         let held = held(&locks, path, node.is_folder());
+        writer.sharing = match call.mount_root() {
+            Some(mount) => sharing::Facts::of_mount(mount),
+            None if call.mount.is_none() => {
+                sharing::Facts::of(session, &call.origin(), path, node, &writer.plan).await?
+            }
+            None => sharing::Facts::default(),
+        };
         writer.response(&mut out, url.as_bytes(), Subject::Node(node, &held));
+        writer.sharing = sharing::Facts::default();
     }
     if !members {
         out.extend_from_slice(MULTISTATUS_TAIL);
@@ -201,13 +218,41 @@ async fn listing(call: &Call, node: &Node, question: Question) -> Result<Respons
         left: MEMBERS_MAX,
         folders: Vec::new(),
     });
+    for mount in session.mounts(path).await? {
+        write_mount(&mut out, &mut writer, &mount);
+    }
     let folder = path.clone();
-    paged(out, Members { session: session.clone(), writer, folder, url, locks, after: None, deeper }).await
+    paged(
+        out,
+        Members {
+            session: session.clone(),
+            origin: call.origin(),
+            writer,
+            folder,
+            url,
+            locks,
+            after: None,
+            deeper,
+        },
+    )
+    .await
+}
+
+/// Appends a folder that another account lends.
+fn write_mount(out: &mut Vec<u8>, writer: &mut Writer, mount: &Mount) {
+    let url = writer.places.url(&mount.at, true);
+    let owner = std::mem::replace(&mut writer.owner, principal_url(&mount.owner));
+    writer.sharing = sharing::Facts::of_mount(mount);
+    writer.response(out, url.as_bytes(), Subject::Node(&mount.node, &[]));
+    writer.sharing = sharing::Facts::default();
+    writer.owner = owner;
 }
 
 /// What is left to list.
 struct Members {
     session: Session,
+    /// Scheme and authority of this server.
+    origin: String,
     writer: Writer,
     /// The folder whose members are written.
     folder: Path,
@@ -237,7 +282,13 @@ impl Pages for Members {
         while room > 0 {
             let listing = self.fetch(room).await?;
             room = room.saturating_sub(listing.nodes.len().max(1));
-            if !self.write(out, &listing.nodes) {
+            let mut sharing = Vec::with_capacity(listing.nodes.len());
+            for node in listing.nodes.iter().filter(|node| node.is_folder()) {
+                let at = self.folder.join(node.name.clone());
+                let facts = sharing::Facts::of(&self.session, &self.origin, &at, node, &self.writer.plan);
+                sharing.push(facts.await?);
+            }
+            if !self.write(out, &listing.nodes, sharing) {
                 return Ok(false);
             }
             self.after = listing.next;
@@ -262,9 +313,11 @@ impl Members {
         }
     }
 
-    /// Appends members; `false`, and the end appended, when there are too many.
-    fn write(&mut self, out: &mut Vec<u8>, nodes: &[Node]) -> bool {
+    /// Appends members, with how the folders among them are shared; `false`, and the end appended, when there are too
+    /// many.
+    fn write(&mut self, out: &mut Vec<u8>, nodes: &[Node], sharing: Vec<sharing::Facts>) -> bool {
         out.reserve(nodes.len() * ROW_BYTES);
+        let mut sharing = sharing.into_iter();
         for node in nodes {
             if self.deeper.as_ref().is_some_and(|deeper| deeper.left == 0) {
                 self.cut(out);
@@ -274,6 +327,9 @@ impl Members {
                 true => Vec::new(),
                 false => held(&self.locks, &self.folder.join(node.name.clone()), node.is_folder()),
             };
+            if node.is_folder() {
+                self.writer.sharing = sharing.next().unwrap_or_default();
+            }
             self.writer.member(out, self.url.as_bytes(), node, &held);
             if let Some(deeper) = &mut self.deeper {
                 deeper.left -= 1;
@@ -297,7 +353,7 @@ impl Members {
                 locks => locks?,
             };
         }
-        self.url = place_url(&self.writer.base, &folder, true);
+        self.url = self.writer.places.url(&folder, true);
         self.folder = folder;
         Ok(true)
     }
@@ -345,7 +401,10 @@ mod tests {
     fn preferences() {
         let mut headers = HeaderMap::new();
         headers.append("prefer", "return=\"minimal\"; x, depth-noroot".parse().unwrap());
-        assert_eq!(parse_prefer(&headers), Preference { minimal: true, no_root: true });
+        assert_eq!(
+            parse_prefer(&headers),
+            Preference { minimal: true, no_root: true, representation: false }
+        );
         assert_eq!(parse_prefer(&HeaderMap::new()), Preference::default());
     }
 
@@ -385,12 +444,21 @@ mod tests {
             session.make_folder(&path, FolderOptions::default(), Precondition::default()).await.unwrap();
         }
         for (left, rows) in [(3, 3), (2, 2), (0, 0)] {
-            let writer = writer(&session, Plan::all(), Timestamp::from_secs(0)).await.unwrap();
+            let writer =
+                writer(&session, &Places::own("alice"), Plan::all(), Timestamp::from_secs(0)).await.unwrap();
             let url = "/dav/alice/d/".to_owned();
             let deeper = Some(Deeper { asked: url.clone(), left, folders: Vec::new() });
             let (session, folder) = (session.clone(), folder.clone());
-            let mut members =
-                Members { session, writer, folder, url, locks: Vec::new(), after: None, deeper };
+            let mut members = Members {
+                session,
+                origin: String::new(),
+                writer,
+                folder,
+                url,
+                locks: Vec::new(),
+                after: None,
+                deeper,
+            };
             let mut out = Vec::new();
             assert!(!members.page(&mut out).await.unwrap());
             let text = String::from_utf8(out).unwrap();

@@ -2,29 +2,43 @@
 
 use allod_core::PropertyChange;
 use allod_kit::{RequestBody, ResponseBody, full_body};
+use allod_model::{Error, ErrorKind, Kind};
 use http::{Response, StatusCode};
 
 use crate::body::read_xml;
 use crate::error::{Answer, Doing, Failure};
 use crate::handle::{Call, empty, xml};
-use crate::plan::{PROPERTIES_MAX, empty_element};
+use crate::plan::{Live, PROPERTIES_MAX, empty_element};
 use crate::propfind::parse_prefer;
 use crate::settable::{self, Refused};
-use crate::xml::Element;
+use crate::url::Target;
+use crate::xml::{CALDAV, Element};
 
 /// Answers PROPPATCH on a place in the tree.
 pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
     let document = read_xml(body).await?.ok_or_else(|| Failure::bad_request("PROPPATCH needs a body"))?;
-    let update = parse_update(document.root())?;
+    let mut update = parse_update(document.root())?;
     let failing = call.failing(Doing::Properties);
-    let node = call.session.stat(&call.path, call.want(), false).await.map_err(&failing)?;
+    let node = call.stat(false).await.map_err(&failing)?;
+    if node.folder.is_some_and(|facts| facts.kind == Kind::Inbox) {
+        choose_default_calendar(call, &mut update).await.map_err(&failing)?;
+    } else if update.default_calendar.is_some() {
+        update.refuse_default_calendar(settable::PROTECTED);
+    }
     let url = call.url(&call.path, node.is_folder());
-    if update.refused.is_empty() {
+    if update.refused.is_empty() && !update.changes.is_empty() {
         let precondition = call.precondition()?;
-        call.session
-            .set_properties(&call.path, call.want(), update.changes, precondition)
-            .await
-            .map_err(&failing)?;
+        match call.mount_root() {
+            // caldav-sharing §5.5.3: a name and a color of one's own for what is lent.
+            Some(mount) => {
+                call.own.set_mount_properties(&mount.at, update.changes).await.map_err(&failing)?;
+            }
+            None => {
+                let changed =
+                    call.session.set_properties(&call.path, call.want(), update.changes, precondition);
+                changed.await.map_err(&failing)?;
+            }
+        }
     }
     let preference = parse_prefer(&call.headers);
     if preference.minimal && update.refused.is_empty() {
@@ -36,9 +50,34 @@ pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
     Ok(answer(&url, &update.fine, &update.refused))
 }
 
+/// RFC 6638 §9.2: where invitations go. It is chosen only when nothing else stands in the way.
+async fn choose_default_calendar(call: &Call, update: &mut Update) -> Result<(), Error> {
+    let Some(href) = update.default_calendar.clone() else { return Ok(()) };
+    let path = match call.reference(href.as_bytes()) {
+        Ok(Target::Tree { account, path, .. }) if account == call.account => Some(path),
+        _ => None,
+    };
+    if !update.refused.is_empty() {
+        return Ok(());
+    }
+    let Some(path) = path else {
+        update.refuse_default_calendar(settable::NO_CALENDAR);
+        return Ok(());
+    };
+    match call.session.set_default_calendar(&path).await {
+        Err(error) if error.kind == ErrorKind::InvalidContent => {
+            update.refuse_default_calendar(settable::NO_CALENDAR);
+            Ok(())
+        }
+        outcome => outcome,
+    }
+}
+
 /// What a `propertyupdate` asks for.
 #[derive(Default)]
 struct Update {
+    /// The URL of the calendar that invitations are to be put into.
+    default_calendar: Option<String>,
     changes: Vec<PropertyChange>,
     /// The empty element of each property that could be changed.
     fine: Vec<String>,
@@ -73,6 +112,12 @@ fn parse_update(root: Element<'_>) -> Result<Update, Failure> {
 impl Update {
     fn take(&mut self, property: Element<'_>, set: bool) {
         let element = empty_element(property.namespace(), property.name());
+        let live = Live::named(property.namespace(), property.name());
+        if set && live == Some(Live::ScheduleDefaultCalendarUrl) {
+            self.default_calendar = Some(property.dav_child("href").map(Element::text).unwrap_or_default());
+            self.fine.push(element);
+            return;
+        }
         let changes = if set { settable::set(property) } else { settable::unset(property) };
         match changes {
             Ok(changes) => {
@@ -81,6 +126,12 @@ impl Update {
             }
             Err(refused) => self.refused.push((element, refused)),
         }
+    }
+
+    fn refuse_default_calendar(&mut self, refused: Refused) {
+        let element = empty_element(CALDAV, "schedule-default-calendar-URL");
+        self.fine.retain(|fine| *fine != element);
+        self.refused.push((element, refused));
     }
 }
 

@@ -3,15 +3,18 @@
 //! What a request asks for becomes a [`Plan`] once; then each member of a folder is written straight into a buffer,
 //! without an allocation of its own.
 
+use std::borrow::Cow;
+
 use allod_core::{Found, Lock, Node, Property};
 use allod_formats::zone::Zone;
 use allod_model::{Kind, Name, NodeId, Path, Seq, Timestamp};
 
 use crate::escape::escape_into;
+use crate::places::Places;
 use crate::plan::{Ask, Live, Plan, empty_element};
 use crate::url::encode_segment;
 use crate::xml::{CALDAV, CARDDAV, DAV};
-use crate::{caldav, carddav, principal};
+use crate::{caldav, carddav, principal, sharing};
 
 /// What is written about: a file or folder, or a place that no account owns.
 #[derive(Clone, Copy)]
@@ -43,12 +46,14 @@ impl Subject<'_> {
 /// Writes `response` elements; what is the same for all of a request's resources.
 pub(crate) struct Writer {
     pub(crate) plan: Plan,
-    /// The account's name: what the root shows.
-    pub(crate) account: String,
-    /// URL of the session's principal.
+    /// URL of the principal that logged in.
     pub(crate) principal: String,
-    /// URL of the account's root, without its slash.
-    pub(crate) base: String,
+    /// URL of the principal of whom all this belongs to.
+    pub(crate) owner: String,
+    /// How paths and URLs belong together.
+    pub(crate) places: Places,
+    /// How the folder written about is shared.
+    pub(crate) sharing: sharing::Facts,
     /// The quota in bytes, if asked for: used, available.
     pub(crate) quota: Option<(u64, Option<u64>)>,
     /// What is known of the principal, as far as asked for.
@@ -62,12 +67,13 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn new(plan: Plan, account: &str, now: Timestamp) -> Writer {
+    pub(crate) fn new(plan: Plan, places: &Places, now: Timestamp) -> Writer {
         Writer {
             plan,
-            account: account.to_owned(),
-            principal: crate::url::principal_url(account),
-            base: crate::url::tree_base(account),
+            principal: crate::url::principal_url(places.account()),
+            owner: places.owner(),
+            places: places.clone(),
+            sharing: sharing::Facts::default(),
             quota: None,
             facts: principal::Facts::default(),
             zone: Zone::utc(),
@@ -308,7 +314,7 @@ pub(crate) fn parse_sync_token(token: &str) -> Option<(NodeId, Seq)> {
 }
 
 /// RFC 4918 §14.1: an `activelock`.
-pub(crate) fn write_active_lock(out: &mut Vec<u8>, held: &Held, base: &str, now: Timestamp) {
+pub(crate) fn write_active_lock(out: &mut Vec<u8>, held: &Held, places: &Places, now: Timestamp) {
     let lock = &held.lock;
     let scope = if lock.exclusive { "exclusive" } else { "shared" };
     let depth = if lock.deep { "infinity" } else { "0" };
@@ -326,18 +332,21 @@ pub(crate) fn write_active_lock(out: &mut Vec<u8>, held: &Held, base: &str, now:
     out.extend_from_slice(b"</D:timeout><D:locktoken><D:href>");
     escape_into(out, &lock.token.0);
     out.extend_from_slice(b"</D:href></D:locktoken><D:lockroot>");
-    write_href(out, &crate::url::place_url(base, &lock.root, held.on_folder));
+    write_href(out, &places.url(&lock.root, held.on_folder));
     out.extend_from_slice(b"</D:lockroot></D:activelock>");
 }
 
-/// A file's media type: as given, else by its name.
-pub(crate) fn media_type(node: &Node) -> &str {
+/// A file's media type: of a calendar object what it is (RFC 5545 §8.1), else as given, else by its name.
+pub(crate) fn media_type(node: &Node) -> Cow<'_, str> {
+    if let Some(facts) = &node.calendar {
+        return Cow::Owned(format!("text/calendar; charset=utf-8; component={}", facts.component));
+    }
     if let Some(given) = &node.media_type {
-        return given;
+        return Cow::Borrowed(given);
     }
     let name = node.name.as_str();
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    mime_guess::from_ext(extension).first_raw().unwrap_or("application/octet-stream")
+    Cow::Borrowed(mime_guess::from_ext(extension).first_raw().unwrap_or("application/octet-stream"))
 }
 
 /// A lock as one resource shows it.
@@ -394,13 +403,19 @@ mod tests {
             documents: 0,
             components: Components::ALL,
             transparent: false,
+            derived: false,
         };
         Node { folder: Some(facts), ..node(name) }
     }
 
     fn written(plan: Plan, node: &Node) -> String {
         let mut out = Vec::new();
-        Writer::new(plan, "alice", Timestamp::from_secs(0)).member(&mut out, b"/dav/alice/", node, &[]);
+        Writer::new(plan, &Places::own("alice"), Timestamp::from_secs(0)).member(
+            &mut out,
+            b"/dav/alice/",
+            node,
+            &[],
+        );
         let text = String::from_utf8(out).unwrap();
         let head = std::str::from_utf8(crate::propfind::MULTISTATUS_HEAD).unwrap();
         Document::parse(format!("{head}{text}</D:multistatus>").as_bytes()).expect(&text);

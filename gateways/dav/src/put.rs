@@ -4,19 +4,24 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Poll, ready};
 
 use allod_core::PutOptions;
-use allod_kit::RequestBody;
-use allod_model::{Error, ErrorKind, Result};
+use allod_kit::{RequestBody, ResponseBody};
+use allod_model::{Error, ErrorKind, Etag, EtagMatch, Precondition, Result};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
-use http::StatusCode;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue};
+use http::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue,
+};
+use http::{Response, StatusCode};
 use http_body_util::BodyDataStream;
 
 use crate::body::broken;
 use crate::error::{Answer, Doing, Failure};
-use crate::get::etag_header;
+use crate::get::{self, etag_header, schedule_tag_header};
 use crate::handle::{Call, empty};
+use crate::import;
+use crate::propfind::parse_prefer;
 use crate::quirks::{quirk_finder_expected_length, quirk_rclone_mtime};
+use crate::refusal;
 
 /// Longest media type that is stored, in bytes.
 const MEDIA_TYPE_BYTES_MAX: usize = 256;
@@ -24,7 +29,10 @@ const MEDIA_TYPE_BYTES_MAX: usize = 256;
 /// Answers PUT on a place in the tree. Core refuses what can be refused before it asks for the first byte, so a
 /// client that waits for `100 Continue` never sends in vain.
 pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
-    // RFC 4918 §9.7.2: a collection cannot be PUT.
+    // RFC 4918 §9.7.2: what PUT does to a collection is ours to say. A calendar takes a file of events apart.
+    if call.slash && import::is_import(call) {
+        return import::handle(call, body).await;
+    }
     if call.slash || call.path.is_root() {
         return Err(Failure::method_not_allowed());
     }
@@ -36,6 +44,7 @@ pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
     if call.header(CONTENT_ENCODING.as_str()).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
         return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the content without a coding"));
     }
+    refusal::media_type(call, call.header(CONTENT_TYPE.as_str())).await?;
     let precondition = call.precondition()?;
     let modified = quirk_rclone_mtime(&call.headers);
     let options = PutOptions {
@@ -47,21 +56,69 @@ pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
     let failure: Arc<OnceLock<Failure>> = Arc::default();
     let pieces = pieces(body, options.length, failure.clone());
     let written = call.session.put(&call.path, options, precondition, pieces).await;
-    let written = written.map_err(|error| {
-        // What broke the body explains more than what core makes of it.
-        let cause = Arc::into_inner(failure).and_then(OnceLock::into_inner);
-        cause.unwrap_or_else(|| call.failing(Doing::Write)(error))
-    })?;
+    let written = match written {
+        Ok(written) => written,
+        Err(error) => {
+            // What broke the body explains more than what core makes of it.
+            let cause = Arc::into_inner(failure).and_then(OnceLock::into_inner);
+            return match cause {
+                Some(failure) => Err(failure),
+                None => refused(call, error).await,
+            };
+        }
+    };
     let mut response = empty(if written.created { StatusCode::CREATED } else { StatusCode::NO_CONTENT });
+    if parse_prefer(&call.headers).representation {
+        represent(call, &mut response, &written.node.etag).await;
+    }
     let headers = response.headers_mut();
-    if let Some(etag) = etag_header(&written.node) {
+    // RFC 6638 §3.2.1.1: what is stored is not what was sent, so it has no entity tag that the client could use.
+    if let Some(etag) = etag_header(&written.node).filter(|_| !written.altered) {
         headers.insert("oc-etag", etag.clone());
         headers.insert(ETAG, etag);
+    }
+    // RFC 6638 §3.2.10.
+    if let Some(tag) = schedule_tag_header(&written.node) {
+        headers.insert("schedule-tag", tag);
     }
     if modified.is_some() {
         headers.insert("x-oc-mtime", HeaderValue::from_static("accepted"));
     }
     Ok(response)
+}
+
+async fn refused(call: &Call, error: Error) -> Answer {
+    let failed = error.kind == ErrorKind::PreconditionFailed;
+    let failure = refusal::of_write(call, call.path.parent(), error, Doing::Write).await;
+    if !failed || !parse_prefer(&call.headers).representation {
+        return Err(failure);
+    }
+    // RFC 8144 §3.2: what stands in the way comes along.
+    let Ok(file) = call.session.open(&call.path, &Precondition::default()).await else { return Err(failure) };
+    let mut response = Response::new(get::whole(call, &file).await?);
+    *response.status_mut() = failure.status;
+    get::describe(response.headers_mut(), &file.node);
+    response.headers_mut().insert("preference-applied", HeaderValue::from_static("return=representation"));
+    Ok(response)
+}
+
+/// RFC 8144 §3.1: the file as it is now, if it is still what was written.
+pub(crate) async fn represent(call: &Call, response: &mut Response<ResponseBody>, etag: &Etag) {
+    let same =
+        Precondition { if_match: Some(EtagMatch::OneOf(vec![etag.clone()])), ..Precondition::default() };
+    let Ok(file) = call.session.open(&call.path, &same).await else { return };
+    let Ok(body) = get::whole(call, &file).await else { return };
+    *response.body_mut() = body;
+    if response.status() == StatusCode::NO_CONTENT {
+        *response.status_mut() = StatusCode::OK;
+    }
+    let headers = response.headers_mut();
+    get::describe(headers, &file.node);
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(file.node.size));
+    if let Ok(url) = HeaderValue::from_str(&call.url(&call.path, false)) {
+        headers.insert(CONTENT_LOCATION, url);
+    }
+    headers.insert("preference-applied", HeaderValue::from_static("return=representation"));
 }
 
 /// Kept to the letter, if it is text at all.
@@ -70,7 +127,7 @@ fn media_type(call: &Call) -> Option<String> {
     (!given.is_empty() && given.len() <= MEDIA_TYPE_BYTES_MAX).then(|| given.to_owned())
 }
 
-fn announced_length(call: &Call) -> Result<Option<u64>, Failure> {
+pub(crate) fn announced_length(call: &Call) -> Result<Option<u64>, Failure> {
     match call.header(CONTENT_LENGTH.as_str()) {
         Some(length) => match length.trim().parse() {
             Ok(length) => Ok(Some(length)),
@@ -82,7 +139,7 @@ fn announced_length(call: &Call) -> Result<Option<u64>, Failure> {
 
 /// The body's bytes. A body that breaks, or ends before its announced length, ends in an `Err`, so that nothing is
 /// stored; why is left in `failure`.
-fn pieces(
+pub(crate) fn pieces(
     body: RequestBody,
     announced: Option<u64>,
     failure: Arc<OnceLock<Failure>>,

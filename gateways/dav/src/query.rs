@@ -1,10 +1,12 @@
 //! What `calendar-query` and `addressbook-query` have in common: to which folders the question goes.
 
 use allod_core::{Found, Node};
+use allod_formats::calendar::CompFilter;
 use allod_kit::full_body;
 use allod_model::{Kind, Precondition};
 use http::StatusCode;
 
+use crate::caldav::inbox;
 use crate::error::{Answer, Doing, Failure};
 use crate::handle::{Call, xml};
 use crate::matches::{self, Question};
@@ -23,11 +25,21 @@ pub(crate) struct Query {
 /// Answers a query. `matches` judges a single object, and prepares the writer for it.
 pub(crate) async fn answer(call: &Call, mut query: Query, matches: fn(&Question, &Found) -> bool) -> Answer {
     let failing = call.failing(Doing::Report);
-    let node = call.session.stat(&call.path, call.want(), false).await.map_err(&failing)?;
+    let node = call.stat(false).await.map_err(&failing)?;
     let preference = parse_prefer(&call.headers);
     query.plan.minimal |= preference.minimal;
-    let writer = propfind::writer(&call.session, query.plan, call.now).await.map_err(&failing)?;
-    let body = if node.is_folder() {
+    let writer =
+        propfind::writer(&call.session, &call.places, query.plan, call.now).await.map_err(&failing)?;
+    let body = if let Some(filter) = of_inbox(&node, &query.question) {
+        let depth = parse_depth(&call.headers, Depth::One)?;
+        match depth {
+            Depth::Zero => full_body([MULTISTATUS_HEAD, MULTISTATUS_TAIL].concat()),
+            Depth::One | Depth::Infinity => {
+                let inbox = call.path.clone();
+                inbox::multistatus(&call.session, writer, filter, inbox).await.map_err(&failing)?
+            }
+        }
+    } else if node.is_folder() {
         let folders = folders(call, &node, query.question.kind()).await?;
         let asked = call.url(&call.path, true);
         matches::multistatus(&call.session, writer, query.question, folders, query.limit, asked)
@@ -51,6 +63,15 @@ pub(crate) async fn answer(call: &Call, mut query: Query, matches: fn(&Question,
     let mut response = xml(StatusCode::MULTI_STATUS, body);
     preference.applied(&mut response);
     Ok(response)
+}
+
+/// The filter of a question to the scheduling inbox.
+fn of_inbox(node: &Node, question: &Question) -> Option<CompFilter> {
+    let is_inbox = node.folder.is_some_and(|facts| facts.kind == Kind::Inbox);
+    match question {
+        Question::Events(filter, _) if is_inbox => Some(filter.clone()),
+        Question::Events(..) | Question::Cards(_) => None,
+    }
 }
 
 /// The folders that the question is about.

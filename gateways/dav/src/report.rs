@@ -28,7 +28,9 @@ pub(crate) fn write_supported(out: &mut Vec<u8>, subject: Subject<'_>) {
     let own: &[&str] = match subject.kind() {
         Some(Kind::Calendar) => &OF_CALENDARS,
         Some(Kind::AddressBook) => &OF_ADDRESS_BOOKS,
-        Some(Kind::Plain | Kind::Mailbox | Kind::Inbox | Kind::Outbox) | None => &[],
+        // RFC 6638 §2.2.
+        Some(Kind::Inbox) => &OF_CALENDARS[..2],
+        Some(Kind::Plain | Kind::Mailbox | Kind::Outbox) | None => &[],
     };
     let folders: &[&str] = if subject.kind().is_some() { &OF_FOLDERS } else { &[] };
     for name in EVERYWHERE.iter().chain(folders).chain(own) {

@@ -31,6 +31,11 @@ const UNKNOWN_ZONE: Refused = Refused {
     status: "403 Forbidden",
     condition: "<C:valid-timezone xmlns:C=\"urn:ietf:params:xml:ns:caldav\"/>",
 };
+/// RFC 6638 §4.3.1.2.
+pub(crate) const NO_CALENDAR: Refused = Refused {
+    status: "403 Forbidden",
+    condition: "<C:valid-schedule-default-calendar-URL xmlns:C=\"urn:ietf:params:xml:ns:caldav\"/>",
+};
 /// RFC 4918 §9.2.1: a value whose semantics are not appropriate.
 pub(crate) const SENSELESS: Refused = Refused { status: "409 Conflict", condition: "" };
 

@@ -40,7 +40,7 @@ pub(crate) async fn handle(call: &Call, root: Element<'_>) -> Answer {
         return Err(Failure::bad_request("this report works with Depth: 0"));
     }
     let failing = call.failing(Doing::Report);
-    let node = call.session.stat(&call.path, call.want(), true).await.map_err(&failing)?;
+    let node = call.stat(true).await.map_err(&failing)?;
     // RFC 3253 §3.6: a report that is not supported here.
     let Some(facts) = node.folder else { return Err(Failure::forbidden("supported-report")) };
     let mut query = parse_query(root)?;
@@ -55,7 +55,8 @@ pub(crate) async fn handle(call: &Call, root: Element<'_>) -> Answer {
             _ => return Err(Failure::forbidden("valid-sync-token")),
         },
     };
-    let mut writer = propfind::writer(&call.session, query.plan, call.now).await.map_err(&failing)?;
+    let mut writer =
+        propfind::writer(&call.session, &call.places, query.plan, call.now).await.map_err(&failing)?;
     writer.zone = timezones::of_collection(&node.properties);
     let mut sync = Sync {
         session: call.session.clone(),

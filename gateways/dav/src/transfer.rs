@@ -6,6 +6,7 @@ use http::{HeaderMap, Method, StatusCode};
 use crate::error::{Answer, Doing, Failure};
 use crate::handle::{Call, empty};
 use crate::propfind::{Depth, parse_depth};
+use crate::refusal;
 use crate::url::Target;
 
 /// Answers COPY and MOVE on a place in the tree.
@@ -14,8 +15,12 @@ pub(crate) async fn handle(call: &Call) -> Answer {
         call.headers.get("destination").ok_or_else(|| Failure::bad_request("Destination is missing"))?;
     let moving = call.method == Method::from_bytes(b"MOVE").unwrap_or_default();
     let to = match call.reference(destination.as_bytes())? {
-        Target::Tree { account, path, .. } if account == call.account => path,
-        // Another account, or a place that no tree has.
+        Target::Tree { account, path, .. } if account == call.account => call.places.path(path),
+        _ => None,
+    };
+    let to = match to {
+        Some(to) if call.mount_root().is_none() => to,
+        // Another account, or a place that no tree has; what is lent stays where it is.
         _ => return Err(Failure::new(StatusCode::FORBIDDEN, "nothing can be put at that destination")),
     };
     let options =
@@ -34,7 +39,10 @@ pub(crate) async fn handle(call: &Call) -> Answer {
         true => call.session.rename(&call.path, &to, options, precondition).await,
         false => call.session.copy(&call.path, &to, options, precondition).await,
     };
-    let written = written.map_err(call.failing(Doing::Transfer))?;
+    let written = match written {
+        Ok(written) => written,
+        Err(error) => return Err(refusal::of_write(call, to.parent(), error, Doing::Transfer).await),
+    };
     Ok(empty(if written.created { StatusCode::CREATED } else { StatusCode::NO_CONTENT }))
 }
 

@@ -136,6 +136,31 @@ fn decode_segment(segment: &[u8]) -> Result<Vec<u8>, UrlError> {
     }
 }
 
+/// Percent-decodes a parameter of a query; what is no escape stays as it is.
+pub(crate) fn decode_parameter(text: &str) -> String {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    loop {
+        rest = match rest {
+            [] => return String::from_utf8_lossy(&decoded).into_owned(),
+            [b'%', high, low, after @ ..] => match hex(*high).zip(hex(*low)) {
+                Some((high, low)) => {
+                    decoded.push(high << 4 | low);
+                    after
+                }
+                None => {
+                    decoded.push(b'%');
+                    &rest[1..]
+                }
+            },
+            [byte, after @ ..] => {
+                decoded.push(*byte);
+                after
+            }
+        };
+    }
+}
+
 fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|value| value as u8)
 }

@@ -10,6 +10,7 @@ use http::{HeaderMap, Response, StatusCode};
 use crate::error::{Answer, Doing, Failure};
 use crate::handle::xml;
 use crate::index_page::html;
+use crate::places::Places;
 use crate::propfind::{self, Depth, MULTISTATUS_HEAD, MULTISTATUS_TAIL, Question};
 use crate::props::{Subject, Writer};
 use crate::report;
@@ -45,7 +46,8 @@ async fn find(session: &Session, target: &Target, question: Question, now: Times
     }
     let failing = |error| Failure::of(error, Doing::Read, str::to_owned);
     let dead = plan.needs_dead();
-    let mut writer = propfind::writer(session, plan, now).await.map_err(failing)?;
+    let mut writer =
+        propfind::writer(session, &Places::own(&session.account()), plan, now).await.map_err(failing)?;
     let mut out = MULTISTATUS_HEAD.to_vec();
     let own = principal_url(&session.account());
     let (url, subject) = match target {

@@ -6,6 +6,7 @@ use http::HeaderMap;
 
 use crate::error::{Doing, Failure};
 use crate::handle::Call;
+use crate::places::Places;
 use crate::plan::Plan;
 use crate::propfind;
 use crate::props::{Subject, Writer};
@@ -41,9 +42,9 @@ impl<'a> Visit<'a> {
     pub(crate) fn of(call: &'a Call) -> Visit<'a> {
         let account = call.account.clone();
         Visit {
-            session: &call.session,
+            session: &call.own,
             headers: &call.headers,
-            target: Target::Tree { account, path: call.path.clone(), slash: call.slash },
+            target: Target::Tree { account, path: call.in_url.clone(), slash: call.slash },
             now: call.now,
         }
     }
@@ -58,7 +59,12 @@ impl<'a> Visit<'a> {
             Target::Principal { account } if *account == own => Some((principal_url(&own), Seen::Principal)),
             Target::Tree { account, path, slash } if *account == own => {
                 let want = if *slash { Want::Folder } else { Want::Any };
-                match self.session.stat(path, want, dead).await {
+                let found = match self.session.through(path).await? {
+                    Some((mount, inside)) if inside == mount.path => Ok(mount.node),
+                    Some((mount, inside)) => mount.session.stat(&inside, want, dead).await,
+                    None => self.session.stat(path, want, dead).await,
+                };
+                match found {
                     Ok(node) => {
                         let url = place_url(&tree_base(&own), path, node.is_folder());
                         Some((url, Seen::Node(Box::new(node))))
@@ -81,7 +87,7 @@ impl<'a> Visit<'a> {
 
     /// A writer for a plan.
     pub(crate) async fn writer(&self, plan: Plan) -> Result<Writer, Error> {
-        propfind::writer(self.session, plan, self.now).await
+        propfind::writer(self.session, &Places::own(&self.session.account()), plan, self.now).await
     }
 
     /// The place of the request.

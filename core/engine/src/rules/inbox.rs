@@ -1,5 +1,6 @@
 //! The scheduling inbox and outbox: RFC 6638 §2.1 and §2.2.
 
+use allod_formats::limits::OBJECT_BYTES_MAX;
 use allod_model::{Error, ErrorKind, Kind, Name, Result};
 
 use super::{Facts, Rules};
@@ -13,8 +14,9 @@ impl Rules for Scheduling {
         self.0
     }
 
+    /// Some, so that the rules are asked whatever comes.
     fn content_bytes_max(&self) -> Option<u64> {
-        None
+        Some(OBJECT_BYTES_MAX as u64)
     }
 
     fn admits_folder(&self, _: Kind) -> bool {

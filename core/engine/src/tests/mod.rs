@@ -11,6 +11,7 @@ use futures_util::{StreamExt, stream};
 
 use crate::*;
 
+mod attach;
 mod birthdays;
 mod find;
 mod history;
@@ -21,6 +22,7 @@ mod random;
 mod refusals;
 mod scan;
 mod scan_versions;
+mod schedule;
 mod sharing;
 mod storage;
 mod tree;

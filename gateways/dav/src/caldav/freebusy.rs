@@ -33,7 +33,7 @@ pub(crate) async fn handle(call: &Call, root: Element<'_>) -> Answer {
         // RFC 4791 §7.10: the result must be within limits.
         return Err(Failure::forbidden("number-of-matches-within-limits"));
     }
-    let node = call.session.stat(&call.path, call.want(), false).await.map_err(&failing)?;
+    let node = call.stat(false).await.map_err(&failing)?;
     if !node.is_folder() {
         // RFC 4791 §7.10: on collections only.
         return Err(Failure::forbidden("supported-report"));

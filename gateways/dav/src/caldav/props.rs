@@ -1,6 +1,6 @@
 //! Properties of calendars and of what is in them (RFC 4791 §5.2, RFC 6638 §9).
 
-use allod_core::{FolderFacts, Node};
+use allod_core::{ATTACHMENT_BYTES_MAX, ATTACHMENTS_MAX, FolderFacts, Node};
 use allod_formats::calendar::Policy;
 use allod_formats::limits::OBJECT_BYTES_MAX;
 
@@ -19,6 +19,8 @@ pub(crate) fn write_collection(out: &mut Vec<u8>, live: Live, facts: &FolderFact
         Live::MinDateTime => out.extend_from_slice(b"00000101T000000Z"),
         Live::MaxDateTime => out.extend_from_slice(b"99991231T235959Z"),
         Live::MaxAttendeesPerInstance => write_number(out, Policy::default().attendees_max as u64),
+        Live::MaxAttachmentSize => write_number(out, ATTACHMENT_BYTES_MAX),
+        Live::MaxAttachmentsPerResource => write_number(out, ATTACHMENTS_MAX as u64),
         Live::CalendarCollationSet => {
             for name in crate::filter::COLLATIONS {
                 out.extend_from_slice(b"<C:supported-collation>");

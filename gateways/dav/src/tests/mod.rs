@@ -14,8 +14,12 @@ use tokio::net::TcpStream;
 
 use crate::Dav;
 
+mod addressbooks;
+mod calendars;
 mod clients;
 mod rules;
+mod scheduling;
+mod sharing;
 
 /// A store with the account `alice` and an app credential for everything.
 pub(crate) async fn store() -> (Core, String) {
@@ -89,6 +93,11 @@ impl Client {
     /// Of a server that trusts these proxies.
     async fn behind(trusted_proxies: Vec<allod_kit::Network>) -> Client {
         let (core, authorization) = store().await;
+        Client::of(core, authorization, trusted_proxies).await
+    }
+
+    /// Of a store that is there already.
+    async fn of(core: Core, authorization: String, trusted_proxies: Vec<allod_kit::Network>) -> Client {
         let listener = Listener::bind(Binding::plain("127.0.0.1:0".parse().unwrap())).await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), Stop::new());
         let router = Arc::new(HttpRouter::new(vec![Arc::new(Dav::new(core))], || true));

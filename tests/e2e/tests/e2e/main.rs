@@ -3,6 +3,8 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 mod broken;
+mod caldav;
+mod carddav;
 mod cli;
 mod crash;
 mod drive;

@@ -122,11 +122,11 @@ impl<'a> Settling<'_, '_, 'a, '_, '_> {
         let rescheduled = before.as_ref().is_some_and(|(_, old)| essence.is_rescheduled_from(old));
         if let Some((_, old)) = &before
             && serves
-            && counts_up(&essence, old)
-            && essence.sequence <= old.sequence
+            && essence.sequence < old.sequence.saturating_add(u64::from(counts_up(&essence, old)))
         {
-            // RFC 6638 §3.2.5
-            let line = format!("SEQUENCE:{}", old.sequence.saturating_add(1));
+            // RFC 6638 §3.2.5. A client that does not know how far the server counted must not fall behind it.
+            let next = old.sequence.saturating_add(u64::from(counts_up(&essence, old)));
+            let line = format!("SEQUENCE:{next}");
             match part.component.first("SEQUENCE") {
                 Some(property) => edits.replace_line(property.span(), &line),
                 None => edits.insert_line(part.component.end().start, &line),

@@ -311,7 +311,7 @@ pub(super) fn is_old(stored: &Parts<'_, '_>, part: &Part<'_, '_>) -> bool {
             && earlier
             && known.organizer.as_ref().is_some_and(|o| o.last.is_some());
     }
-    if known.cancelled && !part.cancelled && part.stamp.zip(last).is_some_and(|(stamp, last)| stamp > last) {
+    if known.cancelled && !part.cancelled && part.stamp.zip(last).is_some_and(|(stamp, last)| stamp >= last) {
         return false;
     }
     part.sequence < known.sequence || (part.sequence == known.sequence && earlier)

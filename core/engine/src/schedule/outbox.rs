@@ -1,0 +1,184 @@
+//! Messages to people elsewhere, for whoever writes mails (RFC 6047).
+
+use std::time::Duration;
+
+use allod_formats::calendar::itip::Method;
+use allod_model::{AccountId, Result, Timestamp};
+
+use super::deliver::parse_id;
+use super::job::{self, Job, JobId};
+use crate::core::Core;
+use crate::fault::Res;
+use crate::keys::Keys;
+use crate::operator::Operator;
+use crate::reading::Records;
+use crate::record::encode;
+
+/// How long a message waits for somebody to mail it, in seconds.
+const WAIT_SECS_MAX: i64 = 7 * 86_400;
+/// Messages looked at in one account for one call.
+const SCAN_MAX: usize = 1_000;
+
+/// Messages of all accounts to people elsewhere, in the order in which each account sent them.
+///
+/// Handed to the one worker that writes mails; see [`Operator::outbox`].
+#[derive(Clone)]
+pub struct Outbox(Core);
+
+/// A message to somebody elsewhere.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Claimed {
+    /// Its name, for [`Outbox::settle`].
+    pub id: String,
+    /// The account that sends it.
+    pub account: String,
+    /// The sender's calendar user address, as the object has it: `mailto:…`.
+    pub from: String,
+    /// The recipient's.
+    pub to: String,
+    /// What it asks: METHOD, also a parameter of the mail's `text/calendar` (RFC 6047 §2.4).
+    pub method: Method,
+    /// UID of what it is about.
+    pub uid: String,
+    /// SUMMARY of what it is about, for a mail's subject.
+    pub summary: Option<String>,
+    /// When it was sent.
+    pub made: Timestamp,
+    /// The iCalendar object.
+    pub bytes: Vec<u8>,
+}
+
+/// What became of a message.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Settled {
+    /// It was handed on. The attendee's SCHEDULE-STATUS stays 1.1.
+    Sent,
+    /// It cannot be delivered: a code of RFC 6638 §3.2.9 (`5.1`: not now, `5.2`: not there), written into the object.
+    Failed(&'static str),
+    /// Not now: it can be claimed again.
+    Later,
+}
+
+impl Operator {
+    /// The messages to people elsewhere.
+    pub fn outbox(&self) -> Outbox {
+        Outbox(self.core().clone())
+    }
+}
+
+impl Outbox {
+    /// Resolves when something may have been put in. May resolve without.
+    pub async fn posted(&self) {
+        self.0.0.deliveries.posted.notified().await;
+    }
+
+    /// What is in it, claimed or not, up to `most`.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn list(&self, most: usize) -> Result<Vec<Claimed>> {
+        let core = self.0.clone();
+        crate::core::blocking(move || core.outside(most, |_| true)).await
+    }
+
+    /// Takes up to `most` messages for a time; nobody else gets them until then. What is not settled in time comes
+    /// again.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Corrupt`.
+    pub async fn claim(&self, most: usize, lease: Duration) -> Result<Vec<Claimed>> {
+        let core = self.0.clone();
+        let now = core.0.env.now();
+        let free = crate::core::blocking(move || core.outside(most, |job| job.claimed <= now)).await?;
+        let until = now.plus_secs(lease.as_secs().max(1) as i64);
+        let mut claimed = Vec::with_capacity(free.len());
+        for one in free {
+            let (account, id) = parse_id(&one.id)?;
+            let sender = self.0.account(account)?;
+            let taken = self
+                .0
+                .step(&sender, move |commit| {
+                    let row = job::row(commit.keys, job::OUTSIDE, id);
+                    let known: Option<Job> = commit.txn.record(&row)?;
+                    let Some(job) = known.filter(|job| job.claimed <= now) else { return Ok(false) };
+                    commit.txn.put(&row, &encode(&Job { claimed: until, ..job }))?;
+                    Ok(true)
+                })
+                .await?;
+            if taken {
+                claimed.push(one);
+            }
+        }
+        Ok(claimed)
+    }
+
+    /// Says what became of a message. Settling twice is as settling once.
+    ///
+    /// # Errors
+    /// `NotFound` for a name that is none; `Unavailable`.
+    pub async fn settle(&self, id: &str, outcome: Settled) -> Result<()> {
+        let (account, id) = parse_id(id)?;
+        let sender = self.0.account(account)?;
+        let row = job::row(sender.keys(), job::OUTSIDE, id);
+        let Some(job) = ({ self.0.view()?.record::<Job>(&row)? }) else { return Ok(()) };
+        match outcome {
+            Settled::Later => {
+                let free = Job { claimed: Timestamp(0), ..job };
+                return self.0.step(&sender, move |commit| Ok(commit.txn.put(&row, &encode(&free))?)).await;
+            }
+            Settled::Failed(code) => self.0.note_status(&sender, &job.uid, &job.to, code).await?,
+            Settled::Sent => {}
+        }
+        self.0.step(&sender, move |commit| job::finish(commit, job::OUTSIDE, id)).await
+    }
+}
+
+impl Core {
+    /// Gives up what nobody mailed in time.
+    pub(super) async fn expire_outbox(&self, account: AccountId) -> Result<()> {
+        let old = self.0.env.now().plus_secs(-WAIT_SECS_MAX);
+        let jobs = {
+            let view = self.view()?;
+            job::list(&view, Keys::new(account), job::OUTSIDE, None, SCAN_MAX)?
+        };
+        // They lie in the order in which they were made.
+        for (id, _) in jobs.into_iter().take_while(|(_, job)| job.made < old) {
+            self.operator().outbox().settle(&id.text(account), Settled::Failed("5.1")).await?;
+        }
+        Ok(())
+    }
+
+    fn outside(&self, most: usize, wanted: impl Fn(&Job) -> bool) -> Res<Vec<Claimed>> {
+        let view = self.view()?;
+        let mut found = Vec::new();
+        for record in self.account_records()? {
+            let sender = self.account(record.id)?;
+            let jobs: Vec<(JobId, Job)> =
+                job::list(&view, Keys::new(record.id), job::OUTSIDE, None, SCAN_MAX)?;
+            for (id, job) in jobs.into_iter().filter(|(_, job)| wanted(job)) {
+                if found.len() == most {
+                    return Ok(found);
+                }
+                let bytes = match job::bytes(&view, &sender, id, &job) {
+                    Ok(bytes) => bytes,
+                    Err(fault) => {
+                        tracing::error!(error = %fault.0, "a message in the outbox cannot be read");
+                        continue;
+                    }
+                };
+                found.push(Claimed {
+                    id: id.text(record.id),
+                    account: record.name.clone(),
+                    method: job.method(),
+                    from: job.from,
+                    to: job.to,
+                    uid: job.uid,
+                    summary: job.summary,
+                    made: job.made,
+                    bytes,
+                });
+            }
+        }
+        Ok(found)
+    }
+}
