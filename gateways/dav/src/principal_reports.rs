@@ -41,7 +41,8 @@ pub(crate) async fn handle(visit: &Visit<'_>, root: Element<'_>) -> Answer {
         "principal-search-property-set" => Ok(search_property_set()),
         "principal-property-search" => {
             let everywhere = root.dav_child("apply-to-principal-collection-set").is_some();
-            let among = everywhere || matches!(visit.target, Target::Principals | Target::Root);
+            // Python's caldav searches where it was pointed to, which is mostly `/dav/`.
+            let among = everywhere || !matches!(visit.target, Target::Tree { .. });
             let found = among && matches_search(visit, root).await?;
             principals(visit, root, found).await
         }
@@ -104,14 +105,13 @@ async fn matches_search(visit: &Visit<'_>, root: Element<'_>) -> Result<bool, Fa
         };
         let wanted = TextMatch::new(&text, Collation::UnicodeCasemap, match_type, false);
         let mut properties = search.dav_child("prop").into_iter().flat_map(Element::children);
-        let found = !text.is_empty()
-            && properties.all(|property| {
-                // RFC 3744 §9.4: what cannot be searched matches nothing.
-                SEARCHABLE
-                    .iter()
-                    .find(|(live, _)| Live::named(property.namespace(), property.name()) == Some(*live))
-                    .is_some_and(|(live, _)| texts(*live).iter().any(|text| wanted.matches(text)))
-            });
+        let found = properties.all(|property| {
+            // RFC 3744 §9.4: what cannot be searched matches nothing.
+            SEARCHABLE
+                .iter()
+                .find(|(live, _)| Live::named(property.namespace(), property.name()) == Some(*live))
+                .is_some_and(|(live, _)| texts(*live).iter().any(|text| wanted.matches(text)))
+        });
         if found == any {
             return Ok(found);
         }

@@ -11,7 +11,7 @@ use crate::caldav::timezones;
 use crate::error::{Answer, Doing, Failure};
 use crate::handle::{Call, xml};
 use crate::matches::write_truncated;
-use crate::pages::{Pages, pages_after};
+use crate::pages::{Fetching, Pages, pages_after};
 use crate::plan::Plan;
 use crate::propfind::{self, Depth, MULTISTATUS_HEAD, MULTISTATUS_TAIL, parse_depth, parse_prefer};
 use crate::props::{Writer, parse_sync_token, write_sync_token};
@@ -21,8 +21,6 @@ use crate::xml::Element;
 
 /// Changes fetched and written at a time.
 const PAGE_CHANGES: usize = 1000;
-/// Contents fetched and written at a time.
-const PAGE_CONTENTS: usize = 100;
 
 /// What a `sync-collection` asks for.
 #[derive(Debug)]
@@ -70,6 +68,7 @@ pub(crate) async fn handle(call: &Call, root: Element<'_>) -> Answer {
         limit: query.limit,
         seen: HashSet::new(),
         unwritten: VecDeque::new(),
+        fetching: Fetching::default(),
         end: None,
     };
     let first = sync.fetch().await.map_err(&failing)?;
@@ -131,6 +130,7 @@ struct Sync {
     seen: HashSet<EntryKey>,
     /// Files of pages that were read whose contents are still to be fetched and written.
     unwritten: VecDeque<Name>,
+    fetching: Fetching,
     /// Once all pages were read: the token to go on with, and whether there is more than was asked for.
     end: Option<(Seq, bool)>,
 }
@@ -180,11 +180,13 @@ impl Sync {
 
     /// Appends files with their contents, and the end once nothing is left; whether more is to come.
     async fn settle(&mut self, out: &mut Vec<u8>) -> Result<bool, Error> {
-        let count = self.unwritten.len().min(PAGE_CONTENTS);
+        let count = self.unwritten.len().min(self.fetching.count());
         let names: Vec<Name> = self.unwritten.drain(..count).collect();
         let paths: Vec<Path> = names.iter().map(|name| self.folder.join(name.clone())).collect();
         if !paths.is_empty() {
-            for found in self.session.fetch(&paths, self.writer.plan.needs_dead()).await? {
+            let all = self.session.fetch(&paths, self.writer.plan.needs_dead()).await?;
+            self.fetching.learn(all.iter().flatten());
+            for found in all {
                 match found {
                     Ok(found) => self.writer.found(out, self.url.as_bytes(), &found),
                     // It went meanwhile; the token is older than that, so the client hears of it next time.
