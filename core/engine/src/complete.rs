@@ -129,7 +129,8 @@ impl Session {
         }
         let name = path.last().ok_or_else(Error::not_found)?;
         let facts = self.core().0.rules.of(kind)?.judge(name, Some(&whole))?;
-        Ok(Judged { kind, facts, arranged: None })
+        let arranged = (kind == allod_model::Kind::Calendar).then(|| self.filed(&whole));
+        Ok(Judged { kind, facts, arranged })
     }
 
     fn complete_in(

@@ -113,7 +113,7 @@ pub use publish::Published;
 pub use put::FILE_BYTES_MAX;
 pub use read::{OpenFile, PAGE_NODES_MAX};
 pub use record::{AuditEvent, LastUse};
-pub use schedule::{BusyAnswer, Claimed, Outbox, Settled};
+pub use schedule::{BusyAnswer, Claimed, Mailed, Outbox, Settled};
 pub use session::Session;
 pub use sharing::{MOUNTS_MAX, Mount, SHARES_MAX, Share};
 pub use watch::{Event, Watch};

@@ -333,6 +333,7 @@ impl Session {
             return fail(ErrorKind::Busy, "the folder changed its kind meanwhile; try again");
         }
         let facts = &judged.facts;
+        spot.keep_uid(facts.uid.as_deref())?;
         if let Some(arranged) = &judged.arranged {
             arranged.demand(spot.file.as_ref())?;
         }

@@ -59,6 +59,26 @@ impl Spot {
     }
 }
 
+impl Spot {
+    /// Refuses to put an object over one of another identity: `no-uid-conflict` of RFC 4791 §5.3.2.1 and RFC 6352
+    /// §6.3.2.1.
+    ///
+    /// # Errors
+    /// `UidConflict`.
+    pub fn keep_uid(&self, new: Option<&str>) -> Res<()> {
+        let old = self.file.as_ref().and_then(Entry::file).and_then(|file| file.uid.as_deref());
+        match (old, new) {
+            (Some(old), Some(new)) if old != new => {
+                let message =
+                    format!("{} is an object with another UID; it cannot become this one", self.name);
+                let detail = Detail::Uid(new.to_owned(), self.name.to_string());
+                Err(Error::new(ErrorKind::UidConflict, message).with(detail).into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Finds the place that `path` names.
 ///
 /// # Errors

@@ -27,6 +27,7 @@ mod busy;
 mod calendars;
 mod deliver;
 mod job;
+mod mail;
 mod moving;
 mod outbox;
 mod route;
@@ -35,6 +36,7 @@ pub use arrange::{Arranged, OVERTAKEN_TRIES, is_overtaken};
 pub use busy::BusyAnswer;
 pub use calendars::is_scheduled;
 pub use deliver::Deliveries;
+pub use mail::Mailed;
 pub use moving::Transfer;
 pub use outbox::{Claimed, Outbox, Settled};
 

@@ -178,6 +178,7 @@ impl Session {
                 if kind != Kind::Plain && !seen {
                     return fail(ErrorKind::Busy, "the file or its destination changed meanwhile; try again");
                 }
+                target.keep_uid(admission.facts.uid.as_deref())?;
                 file.know(&admission.facts);
             }
         }

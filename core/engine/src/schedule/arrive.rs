@@ -6,6 +6,7 @@ use allod_blobs::Finished;
 use allod_formats::calendar::itip::{
     Ignored, Method, apply_cancel, apply_reply, apply_request, incoming, refresh,
 };
+use allod_meta::Lookup;
 use allod_model::{AccountId, EntryKey, Error, ErrorKind, Kind, Name, NameRule, NodeId, Result};
 use bytes::Bytes;
 
@@ -21,8 +22,9 @@ use crate::commit::Commit;
 use crate::content::{Reader, Upload};
 use crate::core::Core;
 use crate::fault::Res;
+use crate::keys::Keys;
 use crate::node::PutOptions;
-use crate::record::{Actor, Entry, File, What};
+use crate::record::{Actor, Entry, File, What, hex};
 use crate::rules::Facts;
 use crate::session::Session;
 use crate::typed::Typed;
@@ -34,18 +36,49 @@ const MEDIA_TYPE: &str = "text/calendar; charset=utf-8";
 /// The window that deliveries come by, as history shows it.
 pub const PROTOCOL: &str = "scheduling";
 
-/// Who sends.
+/// Where a message comes from.
 #[derive(Clone, Copy)]
-pub struct Origin {
-    pub account: AccountId,
-    pub id: JobId,
+pub enum Origin {
+    /// An account of this server, by one of its jobs.
+    Account(AccountId, JobId),
+    /// A mail; the digest of its message.
+    Mail([u8; 16]),
+}
+
+impl Origin {
+    /// Names what it makes.
+    fn name(self) -> String {
+        match self {
+            Origin::Account(account, id) => id.text(account),
+            Origin::Mail(digest) => format!("mail-{}", hex(&digest)),
+        }
+    }
+
+    /// Whether it came before.
+    fn is_known(self, rows: &impl Lookup, keys: Keys) -> Res<bool> {
+        match self {
+            Origin::Account(account, id) => {
+                Ok(job::last_from(rows, keys, account)?.is_some_and(|last| last >= id))
+            }
+            Origin::Mail(_) => {
+                let Some(inbox) = calendars::inbox(rows, keys)? else { return Ok(false) };
+                Ok(rows.get(&keys.entry(inbox.folder, &item_key(&self.name())?))?.is_some())
+            }
+        }
+    }
+}
+
+fn item_key(name: &str) -> Res<EntryKey> {
+    Ok(EntryKey::file(&Name::new(format!("{name}.ics").as_bytes(), NameRule::Strict)?))
 }
 
 /// What became of a message.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Outcome {
-    /// It was taken in, or there was nothing to do. `more`: the recipient's account has messages of its own to send now.
+    /// It was taken in, now or before. `more`: the recipient's account has messages of its own to send now.
     Done { more: bool },
+    /// There was nothing to do.
+    Nothing,
     /// It was refused: a code of RFC 6638 §3.2.9.
     Refused(&'static str),
 }
@@ -98,16 +131,18 @@ impl Core {
             match session.take_in(origin, job, &message).await {
                 Err(error) if is_overtaken(&error) => continue,
                 Err(error) => match error.kind {
-                    ErrorKind::OverQuota | ErrorKind::TooLarge | ErrorKind::Locked => {
-                        return Ok(Outcome::Refused("5.1"));
-                    }
+                    ErrorKind::Unavailable | ErrorKind::Busy => return Err(error),
                     ErrorKind::InvalidContent | ErrorKind::UidConflict | ErrorKind::Denied => {
                         return Ok(Outcome::Refused("5.3"));
                     }
-                    _ => return Err(error),
+                    // What is wrong with one recipient must not hold up the others.
+                    _ => {
+                        tracing::warn!(%error, "a scheduling message could not be taken in");
+                        return Ok(Outcome::Refused("5.1"));
+                    }
                 },
                 Ok(outcome) => {
-                    if outcome != (Outcome::Done { more: false }) || !job.silent {
+                    if matches!(outcome, Outcome::Done { .. }) && !job.silent {
                         let text = format!("{} of {} from {}", job.method().name(), job.uid, job.from);
                         let now = self.0.env.now();
                         let event = audit::event(now, "message-delivered", None, Some(PROTOCOL), None, text);
@@ -125,7 +160,7 @@ impl Session {
     async fn take_in(&self, origin: Origin, job: &Job, message: &Arc<Vec<u8>>) -> Result<Outcome> {
         let view = self.view()?;
         let (keys, done) = (self.keys(), Outcome::Done { more: false });
-        if job::last_from(&view, keys, origin.account)?.is_some_and(|last| last >= origin.id) {
+        if origin.is_known(&view, keys)? {
             return Ok(done);
         }
         let Some(found) = incoming(message) else { return Ok(Outcome::Refused("5.3")) };
@@ -153,13 +188,11 @@ impl Session {
             true => None,
         };
         let more = !change.outgoing.is_empty();
-        let (change, name) = (Arc::new(change), origin.id.text(origin.account));
+        let (change, name) = (Arc::new(change), origin.name());
         let about = calendars::home()?;
         let pins = (object.clone(), item.clone());
         let write = move |me: &Session, commit: &mut Commit| {
-            if job::last_from(&*commit.txn, commit.keys, origin.account)?
-                .is_some_and(|last| last >= origin.id)
-            {
+            if origin.is_known(&*commit.txn, commit.keys)? {
                 return Ok(false);
             }
             if let (Some(object), Some(stored)) = (&change.object, &object) {
@@ -170,7 +203,9 @@ impl Session {
             }
             me.check_quota(commit)?;
             write(commit, &change.outgoing)?;
-            job::remember(commit, origin.account, origin.id)?;
+            if let Origin::Account(account, id) = origin {
+                job::remember(commit, account, id)?;
+            }
             // The memory of a message that left nothing else behind must be written too.
             commit.touch_state();
             Ok(true)
@@ -208,7 +243,7 @@ impl Session {
         message: &[u8],
     ) -> Res<std::result::Result<Change, Outcome>> {
         let owner = self.owner();
-        let nothing = Outcome::Done { more: false };
+        let nothing = Outcome::Nothing;
         let stays = |ignored: Ignored| match ignored {
             // A newer one was here before: it is still told of.
             Ignored::Old => Ok(Change { object: None, outgoing: Vec::new() }),
@@ -348,7 +383,7 @@ fn put_item(commit: &mut Commit, stored: &Stored, name: &str) -> Res<()> {
     if commit.folder(inbox.folder)?.members >= INBOX_MESSAGES_MAX {
         return Err(Error::too_large("messages in an inbox", INBOX_MESSAGES_MAX).into());
     }
-    let key = EntryKey::file(&Name::new(format!("{name}.ics").as_bytes(), NameRule::Strict)?);
+    let key = item_key(name)?;
     let facts = Facts { media_type: Some(MEDIA_TYPE.to_owned()), ..Facts::default() };
     let file = stored.file(commit, &facts)?;
     let entry = new_file(commit, file, commit.now);

@@ -1,7 +1,7 @@
 //! When people of this server are busy: RFC 6638 §5.
 
-use allod_formats::calendar::itip::{busy_reply, busy_request};
-use allod_formats::calendar::{Busy, CompFilter, Object, TimeRange, busy_periods, merge_busy};
+use allod_formats::calendar::itip::{Owner, busy_of, busy_reply, busy_request};
+use allod_formats::calendar::{Busy, CompFilter, Object, TimeRange, merge_busy};
 use allod_formats::value::Utc;
 use allod_formats::zone::Zone;
 use allod_formats::{Budget, Document, Limits};
@@ -107,8 +107,9 @@ impl Session {
                 while let Some(page) = finding.next().await? {
                     let (but, owner) = (but.map(str::to_owned), self.owner());
                     let periods = crate::core::blocking(move || {
-                        let of =
-                            |found: &crate::find::Found| busy_of(&found.bytes, range, but.as_deref(), &owner);
+                        let of = |found: &crate::find::Found| {
+                            times_of(&found.bytes, range, but.as_deref(), &owner)
+                        };
                         Ok(page.iter().flat_map(of).collect::<Vec<_>>())
                     });
                     busy.extend(periods.await?);
@@ -119,25 +120,13 @@ impl Session {
     }
 }
 
-fn busy_of(
-    bytes: &[u8],
-    range: (Utc, Utc),
-    but: Option<&str>,
-    owner: &allod_formats::calendar::itip::Owner,
-) -> Vec<Busy> {
+/// What makes the owner busy in an object, unless it is the one that is being planned.
+fn times_of(bytes: &[u8], range: (Utc, Utc), but: Option<&str>, owner: &Owner) -> Vec<Busy> {
     let Ok(document) = Document::parse(bytes, Limits::default()) else { return Vec::new() };
     let Ok(object) = Object::of(&document) else { return Vec::new() };
     let uid = object.components().iter().find_map(|component| component.value("UID").map(str::to_owned));
     if but.is_some_and(|but| uid.as_deref().map(str::trim) == Some(but)) {
         return Vec::new();
     }
-    // Who declined is not busy; only a whole object's answer is looked at.
-    let declined = allod_formats::calendar::itip::parties(bytes).is_ok_and(|all| {
-        let own = |party: &allod_formats::calendar::itip::Party| owner.is(&party.canonical);
-        let mut answers = all.iter().filter_map(|one| one.attendees.iter().find(|party| own(party)));
-        all.iter().any(|one| one.organizer.as_ref().is_some_and(|organizer| !owner.is(&organizer.canonical)))
-            && answers.clone().next().is_some()
-            && answers.all(|party| party.partstat == "DECLINED")
-    });
-    if declined { Vec::new() } else { busy_periods(&object, range, &Zone::utc(), Budget::default()).0 }
+    busy_of(&object, owner, range, &Zone::utc(), Budget::default()).0
 }

@@ -135,9 +135,10 @@ impl Session {
     /// calendar.
     ///
     /// # Errors
-    /// `Unauthenticated`, `Unavailable`.
+    /// `NotFound` without rights in the inbox; `Unauthenticated`, `Unavailable`.
     pub async fn default_calendar(&self) -> Result<Option<Path>> {
         let look = || -> Res<Option<Path>> {
+            self.scope().check_read(&self.inbox_path()?)?;
             Ok(default_calendar(&self.view()?, self.keys())?.map(|calendar| calendar.path))
         };
         Ok(look()?)

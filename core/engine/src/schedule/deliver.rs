@@ -109,6 +109,7 @@ impl Core {
             if waiting {
                 outcome = self.deliver_from(record.id).await.and(outcome);
             }
+            outcome = self.expire_outbox(record.id).await.and(outcome);
         }
         outcome
     }
@@ -139,9 +140,8 @@ impl Core {
             let jobs = {
                 let view = self.view()?;
                 let jobs = job::list(&view, sender.keys(), job::LOCAL, None, PASS_JOBS)?;
-                jobs.into_iter()
-                    .map(|(id, job)| Ok((id, job::bytes(&view, sender, id, &job)?, job)))
-                    .collect::<Res<Vec<_>>>()?
+                let read = |(id, job): (JobId, Job)| (id, job::bytes(&view, sender, id, &job), job);
+                jobs.into_iter().map(read).collect::<Vec<_>>()
             };
             if jobs.is_empty() {
                 return Ok(more);
@@ -177,11 +177,19 @@ impl Core {
         sender: &Arc<AccountHandle>,
         id: JobId,
         job: &Job,
-        bytes: Vec<u8>,
+        bytes: Res<Vec<u8>>,
     ) -> Result<Outcome> {
+        let bytes = match bytes {
+            Ok(bytes) => bytes,
+            Err(fault) if fault.0.kind == ErrorKind::Unavailable => return Err(fault.into()),
+            Err(fault) => {
+                tracing::error!(error = %fault.0, "a scheduling message is lost");
+                return Ok(Outcome::Refused("5.1"));
+            }
+        };
         let Some(account) = job.account else { return Ok(Outcome::Refused("5.2")) };
         match self.account(account) {
-            Ok(recipient) => self.arrive(recipient, Origin { account: sender.id(), id }, job, bytes).await,
+            Ok(recipient) => self.arrive(recipient, Origin::Account(sender.id(), id), job, bytes).await,
             Err(fault) if fault.0.kind == ErrorKind::NotFound => Ok(Outcome::Refused("3.7")),
             Err(fault) => Err(fault.into()),
         }
@@ -215,6 +223,10 @@ impl Core {
         for _ in 0..super::OVERTAKEN_TRIES {
             match session.note_delivery(uid, &delivery).await {
                 Err(error) if super::is_overtaken(&error) => continue,
+                Err(error) if error.kind != ErrorKind::Unavailable => {
+                    tracing::warn!(%error, "what became of a scheduling message could not be noted");
+                    return Ok(());
+                }
                 outcome => return outcome,
             }
         }

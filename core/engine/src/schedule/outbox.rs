@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use allod_formats::calendar::itip::Method;
-use allod_model::{Result, Timestamp};
+use allod_model::{AccountId, Result, Timestamp};
 
 use super::deliver::parse_id;
 use super::job::{self, Job, JobId};
@@ -14,6 +14,8 @@ use crate::operator::Operator;
 use crate::reading::Records;
 use crate::record::encode;
 
+/// How long a message waits for somebody to mail it, in seconds.
+const WAIT_SECS_MAX: i64 = 7 * 86_400;
 /// Messages looked at in one account for one call.
 const SCAN_MAX: usize = 1_000;
 
@@ -132,6 +134,20 @@ impl Outbox {
 }
 
 impl Core {
+    /// Gives up what nobody mailed in time.
+    pub(super) async fn expire_outbox(&self, account: AccountId) -> Result<()> {
+        let old = self.0.env.now().plus_secs(-WAIT_SECS_MAX);
+        let jobs = {
+            let view = self.view()?;
+            job::list(&view, Keys::new(account), job::OUTSIDE, None, SCAN_MAX)?
+        };
+        // They lie in the order in which they were made.
+        for (id, _) in jobs.into_iter().take_while(|(_, job)| job.made < old) {
+            self.operator().outbox().settle(&id.text(account), Settled::Failed("5.1")).await?;
+        }
+        Ok(())
+    }
+
     fn outside(&self, most: usize, wanted: impl Fn(&Job) -> bool) -> Res<Vec<Claimed>> {
         let view = self.view()?;
         let mut found = Vec::new();
@@ -143,7 +159,13 @@ impl Core {
                 if found.len() == most {
                     return Ok(found);
                 }
-                let bytes = job::bytes(&view, &sender, id, &job)?;
+                let bytes = match job::bytes(&view, &sender, id, &job) {
+                    Ok(bytes) => bytes,
+                    Err(fault) => {
+                        tracing::error!(error = %fault.0, "a message in the outbox cannot be read");
+                        continue;
+                    }
+                };
                 found.push(Claimed {
                     id: id.text(record.id),
                     account: record.name.clone(),

@@ -62,6 +62,12 @@ async fn a_calendar_takes_one_valid_object_a_file() {
     assert_eq!(mkdir(&session, &at("folder")).await.unwrap_err().kind, ErrorKind::InvalidContent);
     remove(&session, &at("e.ics")).await.unwrap();
     put(&session, &at("g.ics"), &event("9")).await.unwrap();
+    // What is there keeps its identity.
+    assert_eq!(put(&session, &at("g.ics"), &event("10")).await.unwrap_err().kind, ErrorKind::UidConflict);
+    put(&session, "/loose.ics", &event("11")).await.unwrap();
+    assert_eq!(copy(&session, "/loose.ics", &at("g.ics")).await.unwrap_err().kind, ErrorKind::UidConflict);
+    assert_eq!(rename(&session, "/loose.ics", &at("g.ics")).await.unwrap_err().kind, ErrorKind::UidConflict);
+    assert_eq!(get(&session, &at("g.ics")).await.unwrap(), event("9"));
     bench.assert_clean().await;
 }
 

@@ -246,11 +246,11 @@ impl Planned {
 
 #[tokio::test]
 async fn three_accounts_agree_on_everything() {
-    for seed in 0..6_u64 {
+    for seed in 0..4_u64 {
         let (bench, people) = people(&NAMES).await;
         let mut plans: std::collections::BTreeMap<String, Planned> = Default::default();
-        let mut bytes = noise(seed, 4 * 120).into_iter();
-        for step in 0..120_u32 {
+        let mut bytes = noise(seed, 4 * 70).into_iter();
+        for step in 0..70_u32 {
             let Some([what, who, which, how]) = bytes.next_chunk_of_4() else { break };
             bench.clock.advance_secs(i64::from(how % 3));
             let who = usize::from(who) % NAMES.len();
@@ -496,6 +496,18 @@ async fn busy_times_are_told_and_no_more() {
     let bobs = String::from_utf8(answers[0].body.clone().unwrap()).unwrap();
     assert!(bobs.contains("FREEBUSY:20231201T100000Z/20231201T110000Z\r\n"));
     assert!(!bobs.contains("20231202") && !bobs.contains("Lunch"));
+    // Invited is tentatively busy, declined is free.
+    let at = format!("{HOME}/c.ics");
+    let lunch = object("c", "carol", &["carol", "bob"], "").replace("20231201", "20231203");
+    write(carol, &at, &lunch).await.unwrap();
+    let busy = async || {
+        let answers = alice.free_busy_of(request("alice").as_bytes()).await.unwrap();
+        String::from_utf8(answers[0].body.clone().unwrap()).unwrap()
+    };
+    assert!(busy().await.contains("FREEBUSY;FBTYPE=BUSY-TENTATIVE:20231203T100000Z/20231203T110000Z"));
+    let (bobs_copy, text) = copy_of(bob, "c").await.unwrap();
+    write(bob, &bobs_copy, &with_answer(&text, "bob", "DECLINED")).await.unwrap();
+    assert!(!busy().await.contains("20231203T10"));
     assert!(!String::from_utf8(answers[1].body.clone().unwrap()).unwrap().contains("FREEBUSY:"));
     let refused = carol.free_busy_of(request("alice").as_bytes()).await.unwrap_err();
     assert_eq!((refused.kind, demand(&refused)), (ErrorKind::Denied, "valid-organizer"));
@@ -535,6 +547,54 @@ async fn messages_to_elsewhere_wait_for_whoever_mails_them() {
     let status = |claimed: &Claimed| answer(&text, claimed.to.trim_start_matches("mailto:")).1.unwrap();
     assert_eq!((status(&claimed[0]), status(&rest[0])), ("1.1".to_owned(), "5.1".to_owned()));
     assert!(outbox.settle("nonsense", Settled::Sent).await.is_err());
+    // What nobody mails is given up.
+    write(alice, &at, &text.replace("SUMMARY:Lunch", "SUMMARY:Dinner")).await.unwrap();
+    assert_eq!(outbox.list(10).await.unwrap().len(), 2);
+    bench.clock.advance_secs(8 * 86_400);
+    bench.core.deliver_pending().await.unwrap();
+    assert!(outbox.list(10).await.unwrap().is_empty());
+    assert_eq!(answer(&read(alice, &at).await, "dave@elsewhere.org").1.as_deref(), Some("5.1"));
+    bench.assert_clean().await;
+}
+
+#[tokio::test]
+async fn answers_come_by_mail_too() {
+    // RFC 6047
+    let (bench, people) = people(&["alice", "bob"]).await;
+    let [alice, bob] = &people[..] else { panic!() };
+    let operator = bench.core.operator();
+    let at = format!("{HOME}/e.ics");
+    write(alice, &at, &object("e", "alice", &["alice", "bob", "dave@elsewhere.org"], "")).await.unwrap();
+    let sent = operator.outbox().list(1).await.unwrap().remove(0);
+    let request = String::from_utf8(sent.bytes).unwrap();
+    let reply = request
+        .replace("NEEDS-ACTION;RSVP=TRUE:mailto:dave", "ACCEPTED;RSVP=TRUE:mailto:dave")
+        .replace("METHOD:REQUEST", "METHOD:REPLY");
+    for (to, from, expected) in [
+        ("alice", "mallory@elsewhere.org", Mailed::Left),
+        ("bob", "dave@elsewhere.org", Mailed::Left),
+        ("alice", "Dave@Elsewhere.org", Mailed::Taken),
+        ("alice", "Dave@Elsewhere.org", Mailed::Taken),
+    ] {
+        let taken = operator.take_mailed(to, from, reply.as_bytes()).await.unwrap();
+        assert_eq!(taken, expected, "{to} from {from}");
+    }
+    assert_eq!(answer(&read(alice, &at).await, "dave@elsewhere.org").0, "ACCEPTED");
+    assert_eq!(answer(&only(bob).await.1, "dave@elsewhere.org").0, "ACCEPTED", "told by a refresh");
+    assert_eq!((inbox(alice).await.len(), inbox(bob).await.len()), (1, 1));
+    // An invitation of a stranger is a mail; what was accepted is kept up to date.
+    let theirs = object("t", "x", &["bob"], "").replace("mailto:x@example.com", "mailto:x@elsewhere.org");
+    let invitation = theirs.replace("BEGIN:VEVENT", "METHOD:REQUEST\r\nBEGIN:VEVENT");
+    let mailed = operator.take_mailed("bob", "x@elsewhere.org", invitation.as_bytes()).await.unwrap();
+    assert_eq!(mailed, Mailed::Left);
+    write(bob, &format!("{HOME}/t.ics"), &with_answer(&theirs, "bob", "ACCEPTED")).await.unwrap();
+    let answered = operator.outbox().list(10).await.unwrap();
+    assert!(answered.iter().any(|one| one.method == Method::Reply && one.to == "mailto:x@elsewhere.org"));
+    let moved =
+        invitation.replace("SUMMARY:Lunch", "SUMMARY:Tea").replace("DTSTAMP:202311", "DTSTAMP:202312");
+    let mailed = operator.take_mailed("bob", "x@elsewhere.org", moved.as_bytes()).await.unwrap();
+    assert_eq!(mailed, Mailed::Taken);
+    assert!(read(bob, &format!("{HOME}/t.ics")).await.contains("SUMMARY:Tea"));
     bench.assert_clean().await;
 }
 

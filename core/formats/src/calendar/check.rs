@@ -5,7 +5,7 @@ use std::fmt;
 use super::object::{Object, ObjectError};
 use crate::component::{Component, Document, ProblemKind};
 use crate::recur::{Rule, RuleError};
-use crate::value::{Duration, Period, When};
+use crate::value::{Duration, Period, Utc, When};
 
 /// The precondition that a refusal names (RFC 4791 §5.3.2.1, RFC 7529 §10.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -96,7 +96,7 @@ impl<'d, 'a> Object<'d, 'a> {
     /// Takes the calendar object of a document that a client wants to store, if it may stand in a collection.
     ///
     /// Tolerated, since clients write it and nothing is lost by it: a missing DTSTAMP, PRODID or VERSION, an end before
-    /// its beginning, a TZID without VTIMEZONE (RFC 7809), only overrides without their recurring component, unknown
+    /// its beginning, DTEND beside DURATION (DTEND counts), a task that recurs without DTSTART, a TZID without VTIMEZONE (RFC 7809), only overrides without their recurring component, unknown
     /// properties of any value.
     ///
     /// # Errors
@@ -197,9 +197,7 @@ fn check_component(component: &Component<'_>, policy: &Policy<'_>) -> Result<(),
             return data(format!("{name} is neither a date nor a time: {}", property.value()));
         }
     }
-    if component.first("DTEND").is_some() && component.first("DURATION").is_some() && component.is("VEVENT") {
-        return data("DTEND and DURATION exclude each other");
-    }
+    check_end(component)?;
     if let Some(duration) = component.first("DURATION")
         && Duration::parse(duration.value()).is_none()
     {
@@ -226,12 +224,33 @@ fn check_component(component: &Component<'_>, policy: &Policy<'_>) -> Result<(),
             }
             Err(RuleError::Invalid) => return data(format!("not a recurrence rule: {}", property.value())),
         }
-        if component.first("DTSTART").is_none() {
+        // Of tasks programs leave it out: what recurs is then when they are due.
+        if component.first("DTSTART").is_none() && !component.is("VTODO") {
             return data("RRULE without DTSTART");
+        }
+    }
+    for alarm in component.components().filter(|inner| inner.is("VALARM")) {
+        // RFC 9074 §6.1.
+        if alarm.value("ACKNOWLEDGED").is_some_and(|at| Utc::parse(at.trim()).is_none()) {
+            return data("ACKNOWLEDGED is not a time in UTC");
         }
     }
     if component.all("ATTENDEE").count() > policy.attendees_max {
         return fail(Precondition::MaxAttendeesPerInstance, "too many attendees");
+    }
+    Ok(())
+}
+
+/// RFC 5545 §3.8.2.2: an end is of the kind of its beginning: a day, a floating time, or a point in time.
+fn check_end(component: &Component<'_>) -> Result<(), Invalid> {
+    let when = |name: &str| component.first(name).and_then(When::of);
+    let (Some(start), Some(end)) = (when("DTSTART"), when("DTEND")) else { return Ok(()) };
+    let floats = |when: &When| matches!(when, When::Floating(_));
+    if start.is_date() != end.is_date() {
+        return data("one of DTSTART and DTEND is a day, the other a time");
+    }
+    if floats(&start) != floats(&end) {
+        return data("one of DTSTART and DTEND floats, the other does not");
     }
     Ok(())
 }

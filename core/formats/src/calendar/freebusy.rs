@@ -82,7 +82,7 @@ pub fn busy_periods(
 }
 
 /// RFC 4791 §7.10: opaque events that are not cancelled.
-fn event_kind(component: &Component<'_>) -> Option<BusyKind> {
+pub(super) fn event_kind(component: &Component<'_>) -> Option<BusyKind> {
     let is = |name: &str, value: &str| {
         component.value(name).is_some_and(|found| found.trim().eq_ignore_ascii_case(value))
     };

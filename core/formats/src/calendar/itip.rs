@@ -24,7 +24,7 @@ mod status;
 
 pub use address::{Owner, canonical_address};
 pub use attendee::{AttendeeWrite, attendee_write};
-pub use busy::{BusyRequest, busy_reply, busy_request};
+pub use busy::{BusyRequest, busy_of, busy_reply, busy_request};
 pub use cancel::apply_cancel;
 pub use incoming::{Incoming, incoming};
 pub use merge::keep_answers;

@@ -440,7 +440,16 @@ fn what_must_not_be_stored_is_refused_by_its_name() {
         (event("DTSTART:tomorrow"), Some(ValidCalendarData)),
         (event("DTSTART:20240101T000000Z\nRRULE:FREQ=FORTNIGHTLY"), Some(ValidCalendarData)),
         (event("DTSTART:20240101T000000Z\nRRULE:RSCALE=CHINESE;FREQ=YEARLY"), Some(SupportedRscale)),
-        (event("DTSTART:20240101T000000Z\nDTEND:20240102T000000Z\nDURATION:P1D"), Some(ValidCalendarData)),
+        (event("DTSTART:20240101T000000Z\nDTEND:20240102T000000Z\nDURATION:P1D"), None),
+        (calendar_of("BEGIN:VTODO\nUID:1\nDUE:20240101T000000Z\nRRULE:FREQ=DAILY;COUNT=5\nEND:VTODO"), None),
+        (calendar_of("BEGIN:VTODO\nUID:1\nRRULE:FREQ=DAILY\nEND:VTODO"), None),
+        (event("DTSTART;TZID=Europe/Berlin:20240101T000000\nDTEND:20240102T000000Z"), None),
+        (event("DTSTART:20240101T000000Z\nDTEND;VALUE=DATE:20240102"), Some(ValidCalendarData)),
+        (event("DTSTART:20240101T000000Z\nDTEND:20240102T000000"), Some(ValidCalendarData)),
+        (
+            event("DTSTART:20240101T000000Z\nBEGIN:VALARM\nACKNOWLEDGED:20240101T000000\nEND:VALARM"),
+            Some(ValidCalendarData),
+        ),
         (event("DTSTART:20240101T000000Z\nSUMMARY:a\u{8}b"), Some(ValidCalendarData)),
         (event("DTSTART:20240101T000000Z").replace("END:VEVENT\r\n", ""), Some(ValidCalendarData)),
     ];

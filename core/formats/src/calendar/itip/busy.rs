@@ -2,9 +2,12 @@
 
 use std::fmt::Write;
 
-use super::address::canonical_address;
+use super::address::{Owner, canonical_address};
+use super::parts::{Part, Parts};
 use super::{ATTENDEES_MAX, Making, read};
-use crate::calendar::{Busy, BusyKind, Object};
+use crate::calendar::freebusy::event_kind;
+use crate::calendar::{Busy, BusyKind, Object, busy_periods};
+use crate::limits::Budget;
 use crate::output::Output;
 use crate::value::{Utc, When};
 use crate::zone::Zone;
@@ -97,4 +100,38 @@ pub fn busy_reply(request: &BusyRequest, attendee: &str, periods: &[Busy], makin
     out.line("END:VFREEBUSY");
     out.line("END:VCALENDAR");
     out.finish()
+}
+
+/// The busy periods of an object within a window for its owner: what he declined makes him free, what he did not answer
+/// yet, or not for certain, tentatively busy. And whether the budget sufficed.
+pub fn busy_of(
+    object: &Object<'_, '_>,
+    owner: &Owner,
+    (start, end): (Utc, Utc),
+    default: &Zone,
+    budget: Budget,
+) -> (Vec<Busy>, bool) {
+    let others = || busy_periods(object, (start, end), default, budget);
+    let Ok(parts) = Parts::of(object.clone()) else { return others() };
+    let invited = parts.organizer().is_some_and(|organizer| !owner.is_canonical(&organizer.canonical));
+    if !invited || !parts.list.iter().any(|part| part.own(owner).is_some()) {
+        return others();
+    }
+    let kind = |part: &Part<'_, '_>| {
+        let kind = event_kind(part.component)?;
+        match part.own(owner).map(|party| party.partstat.as_str()) {
+            Some("DECLINED" | "DELEGATED") => None,
+            Some("NEEDS-ACTION" | "TENTATIVE") => Some(BusyKind::Tentative),
+            _ => Some(kind),
+        }
+    };
+    let kinds: Vec<Option<BusyKind>> = parts.list.iter().map(kind).collect();
+    let instances = object.expansion(default).between(start, end, budget);
+    let whole = !instances.cut_off;
+    let busy = instances.into_iter().filter_map(|instance| {
+        let kind = kinds.get(instance.component).copied().flatten()?;
+        let (start, end) = (instance.start.max(start), instance.end.min(end));
+        (start < end).then_some(Busy { start, end, kind })
+    });
+    (busy.collect(), whole)
 }
