@@ -120,6 +120,16 @@ impl Failure {
         self
     }
 
+    /// What it says to people.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Whether it names that condition.
+    pub(crate) fn is(&self, condition: &str) -> bool {
+        self.element.is_some_and(|(_, name)| name == condition)
+    }
+
     /// The condition that it names.
     #[cfg(test)]
     pub(crate) fn element_name(&self) -> Option<&'static str> {

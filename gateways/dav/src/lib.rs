@@ -69,6 +69,7 @@ mod report;
 mod settable;
 mod sharing;
 mod sync_collection;
+mod sync_tree;
 mod transfer;
 mod virtual_place;
 mod visit;
@@ -107,7 +108,23 @@ impl Gateway for Dav {
     }
 
     fn mounts(&self) -> Vec<Mount> {
-        let discovery: &[&str] = &["OPTIONS", "PROPFIND", "REPORT", "GET", "HEAD"];
+        // The others are refused at `/`, but by a gateway that knows the place.
+        let discovery: &[&str] = &[
+            "OPTIONS",
+            "PROPFIND",
+            "REPORT",
+            "GET",
+            "HEAD",
+            "DELETE",
+            "COPY",
+            "MOVE",
+            "PROPPATCH",
+            "MKCOL",
+            "MKCALENDAR",
+            "LOCK",
+            "UNLOCK",
+            "ACL",
+        ];
         let [well_caldav, well_carddav] = well_known::PLACES;
         vec![
             Mount::prefix(PUBLISHED_PREFIX),
