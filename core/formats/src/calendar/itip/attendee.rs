@@ -9,7 +9,6 @@ use super::parts::{LAST_STAMP, Part, Parts, Party};
 use super::{MESSAGE_BYTES_MAX, Making, Message, Method, Owner, Refusal, with_parts};
 use crate::component::Component;
 use crate::value::{Utc, unescape_text};
-use crate::zone::Zone;
 
 /// Instances newly taken out that are declined one by one; more of them are not answered.
 const EXCLUSIONS_MAX: usize = 100;
@@ -103,16 +102,6 @@ fn check(old: &Parts<'_, '_>, new: &Parts<'_, '_>, owner: &Owner) -> Result<(), 
             return refuse("an attendee declines; he does not take himself off the list");
         }
     }
-    let excluded = exclusions(new);
-    for part in old.list.iter().filter(|part| part.id.is_some() && new.at(part.id).is_none()) {
-        let (Some(id), Some(master)) = (part.id, old.master()) else { continue };
-        let series = Essence::of_instance(old, master, id, Matters::NotToBeChanged);
-        let own = Essence::of(old, part, Matters::NotToBeChanged);
-        // It was no more than his own answer to one instance, or the instance goes altogether.
-        if !excluded.contains(&id) && forbidden(&series, &own).is_some() {
-            return refuse("an instance that the organizer changed stays changed");
-        }
-    }
     Ok(())
 }
 
@@ -133,15 +122,27 @@ fn forbidden(old: &Essence, new: &Essence) -> Option<&'static str> {
     if addresses(new) != addresses(old) {
         return Some("the list of attendees is the organizer's");
     }
-    if new.cancelled != old.cancelled || new.rest != old.rest {
+    // What was cancelled stays so; his own copy is his to cross out.
+    if (old.cancelled && !new.cancelled) || new.rest != old.rest {
         return Some("title, place and description of an event are the organizer's");
     }
     None
 }
 
-fn exclusions(parts: &Parts<'_, '_>) -> BTreeSet<Utc> {
-    let Some(master) = parts.master() else { return BTreeSet::new() };
-    parts.excluded(master).into_iter().map(|excluded| excluded.id).collect()
+/// Overrides that the new object lacks although they say more than his own answer: the organizer's changes to an
+/// instance, and what he cancelled. Clients lose them; without them the instance would be as the series has it.
+fn lost<'s, 'd, 'a>(old: &'s Parts<'d, 'a>, new: &Parts<'_, '_>) -> Vec<&'s Part<'d, 'a>> {
+    let (Some(master), Some(_)) = (old.master(), new.master()) else { return Vec::new() };
+    let excluded = new.exclusions();
+    let is_lost = |part: &&Part<'_, '_>| {
+        let Some(id) = part.id.filter(|id| new.at(part.id).is_none() && !excluded.contains(id)) else {
+            return false;
+        };
+        let series = Essence::of_instance(old, master, id, Matters::NotToBeChanged);
+        let own = Essence::of(old, part, Matters::NotToBeChanged);
+        part.cancelled || forbidden(&series, &own).is_some()
+    };
+    old.list.iter().filter(is_lost).collect()
 }
 
 /// The new object as it is stored; none when that is what was given.
@@ -174,6 +175,9 @@ fn settled(old: Option<&Parts<'_, '_>>, new: &Parts<'_, '_>, owner: &Owner) -> O
         {
             edits.replace_line(property.span(), &format!("SEQUENCE:{}", known.sequence));
         }
+    }
+    for (old, part) in old.iter().flat_map(|old| lost(old, new).into_iter().map(move |part| (old, part))) {
+        edits.insert(new.object.calendar().end().start, &old.bytes()[part.component.span()]);
     }
     if edits.is_empty() { None } else { Some(edits.finish()) }
 }
@@ -229,10 +233,8 @@ impl<'s, 'd, 'a> Answer<'s, 'd, 'a> {
     /// answered.
     fn created(mut self) -> Result<Option<Message>, Refusal> {
         let parts = self.parts;
-        let extent = parts.object.expansion(&Zone::utc()).extent();
-        let over = extent.and_then(|extent| extent.last).is_some_and(|last| last < self.making.now);
         let forced = is_forced(parts);
-        if over && !forced {
+        if parts.is_over(self.making.now) && !forced {
             return Ok(None);
         }
         for part in parts.list.iter().filter(|part| !part.cancelled) {
@@ -250,7 +252,7 @@ impl<'s, 'd, 'a> Answer<'s, 'd, 'a> {
     fn changed(mut self, old: &Parts<'_, '_>) -> Result<Option<Message>, Refusal> {
         let parts = self.parts;
         let forced = is_forced(parts);
-        for part in &parts.list {
+        for part in parts.list.iter().filter(|part| !part.cancelled) {
             let Some(party) = part.own(self.owner) else { continue };
             let known = before(old, part.id).and_then(|(part, _)| part.own(self.owner));
             let changed = known.is_none_or(|known| known.partstat != party.partstat);
@@ -259,7 +261,7 @@ impl<'s, 'd, 'a> Answer<'s, 'd, 'a> {
                 self.zones.push(part.component);
             }
         }
-        let (excluded, known) = (exclusions(parts), exclusions(old));
+        let (excluded, known) = (parts.exclusions(), old.exclusions());
         for id in excluded.difference(&known).take(EXCLUSIONS_MAX) {
             let Some((part, own)) = before(old, Some(*id)) else { continue };
             if part.own(self.owner).is_some_and(|party| party.partstat != "DECLINED") && !part.cancelled {
@@ -269,7 +271,9 @@ impl<'s, 'd, 'a> Answer<'s, 'd, 'a> {
         }
         // An answer to one instance that was taken back: that of the series counts again. Without a series, who takes
         // the instance out declines it.
-        for part in old.list.iter().filter(|part| part.id.is_some() && parts.at(part.id).is_none()) {
+        let lost: BTreeSet<Option<Utc>> = lost(old, parts).iter().map(|part| part.id).collect();
+        let gone = old.list.iter().filter(|part| part.id.is_some() && parts.at(part.id).is_none());
+        for part in gone.filter(|part| !lost.contains(&part.id)) {
             let Some(id) = part.id.filter(|id| !excluded.contains(id)) else { continue };
             let Some(party) = part.own(self.owner).filter(|_| !part.cancelled) else { continue };
             match parts.master() {
@@ -302,6 +306,7 @@ impl<'s, 'd, 'a> Answer<'s, 'd, 'a> {
             uid: self.parts.uid().to_owned(),
             summary: summary.map(|summary| unescape_text(summary).into_owned()),
             asks_anew: false,
+            follows_cancel: false,
             bytes,
         }))
     }

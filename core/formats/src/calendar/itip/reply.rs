@@ -141,8 +141,10 @@ fn answer_in<'a>(
             vec![("PARTSTAT", Some(answer.partstat.as_str())), ("SCHEDULE-STATUS", Some(&status))];
         changes.extend(delegate.as_deref().map(|to| ("DELEGATED-TO", Some(to))));
         changes.extend(stamp.as_deref().map(|stamp| (LAST_STAMP, Some(stamp))));
-        // Whoever answered need not be asked to.
-        changes.extend((answer.partstat != "NEEDS-ACTION").then_some(("SCHEDULE-FORCE-SEND", None)));
+        // Whoever answered need not be asked to (RSVP: RFC 5545 §3.2.17).
+        if answer.partstat != "NEEDS-ACTION" {
+            changes.extend([("SCHEDULE-FORCE-SEND", None), ("RSVP", None)]);
+        }
         edits.set_parameters(property, &changes);
     }
     comment_in(edits, part, sender, reply);
