@@ -73,7 +73,8 @@ fn schedule_tag(headers: &HeaderMap) -> Result<Option<String>, Malformed> {
     let Some(value) = headers.get("if-schedule-tag-match") else { return Ok(None) };
     let text = value.to_str().map_err(|_| Malformed)?.trim();
     let tag = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    tag.map(|tag| Some(tag.to_owned())).ok_or(Malformed)
+    // One without quotes is compared as it is.
+    Ok(Some(tag.unwrap_or(text).to_owned()))
 }
 
 /// RFC 4918 §10.4.1: a token in an `If` header counts as submitted, whether its condition was true or not.
@@ -110,7 +111,11 @@ fn etag_list(
         let tags = tags.get_or_insert_default();
         while !scan.0.is_empty() {
             let (tag, weak) = match compare {
-                Compare::Strong => scan.etag()?,
+                // What is no entity tag is the tag of nothing: the condition fails (RFC 9110 §13.1.1).
+                Compare::Strong => match scan.etag() {
+                    Ok(tag) => tag,
+                    Err(Malformed) => break,
+                },
                 Compare::Weak => scan.etag_or_bare()?,
             };
             // RFC 9110 §8.8.3.2: a weak tag never matches strongly; ours are all strong.

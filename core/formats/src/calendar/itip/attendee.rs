@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::edits::Edits;
+use super::edits::{Edits, ended};
 use super::essence::{Essence, Matters};
 use super::outgoing::{Sparse, envelope};
 use super::parts::{LAST_STAMP, Part, Parts, Party};
@@ -122,8 +122,7 @@ fn forbidden(old: &Essence, new: &Essence) -> Option<&'static str> {
     if addresses(new) != addresses(old) {
         return Some("the list of attendees is the organizer's");
     }
-    // What was cancelled stays so; his own copy is his to cross out.
-    if (old.cancelled && !new.cancelled) || new.rest != old.rest {
+    if new.cancelled != old.cancelled || new.rest != old.rest {
         return Some("title, place and description of an event are the organizer's");
     }
     None
@@ -145,6 +144,33 @@ fn lost<'s, 'd, 'a>(old: &'s Parts<'d, 'a>, new: &Parts<'_, '_>) -> Vec<&'s Part
     old.list.iter().filter(is_lost).collect()
 }
 
+/// What is lost, and overrides that stand for no more than answers to one instance: other people's stay, and his own is
+/// as he gives it to the series now.
+fn restored(old: &Parts<'_, '_>, new: &Parts<'_, '_>, owner: &Owner) -> Vec<Vec<u8>> {
+    let mut blocks: Vec<Vec<u8>> =
+        lost(old, new).iter().map(|part| ended(&old.bytes()[part.component.span()])).collect();
+    let (Some(series), Some(master), excluded) = (old.master(), new.master(), new.exclusions()) else {
+        return blocks;
+    };
+    let kept: BTreeSet<Option<Utc>> = lost(old, new).iter().map(|part| part.id).collect();
+    for part in old.list.iter().filter(|part| new.at(part.id).is_none() && !kept.contains(&part.id)) {
+        let others = part.attendees.iter().filter(|party| !owner.is_canonical(&party.canonical));
+        let answered = others.into_iter().any(|party| {
+            let in_series = series.attendee(&party.canonical);
+            in_series.is_some_and(|in_series| in_series.partstat != party.partstat)
+        });
+        let gone = part.id.is_none_or(|id| excluded.contains(&id) || !new.has_instance(id));
+        let Some(own) = master.own(owner).filter(|_| answered && !gone) else { continue };
+        let mut edits = Edits::new(old.bytes());
+        for line in part.lines(&own.canonical) {
+            let rsvp = own.rsvp.then_some("TRUE");
+            edits.set_parameters(line, &[("PARTSTAT", Some(&own.partstat)), ("RSVP", rsvp)]);
+        }
+        blocks.push(ended(&edits.render(part.component.span())));
+    }
+    blocks
+}
+
 /// The new object as it is stored; none when that is what was given.
 fn settled(old: Option<&Parts<'_, '_>>, new: &Parts<'_, '_>, owner: &Owner) -> Option<Vec<u8>> {
     let mut edits = Edits::new(new.bytes());
@@ -155,10 +181,19 @@ fn settled(old: Option<&Parts<'_, '_>>, new: &Parts<'_, '_>, owner: &Owner) -> O
             let unknown = part.organizer.as_ref().and_then(|party| party.force_send.as_deref());
             let mut changes = vec![("SCHEDULE-FORCE-SEND", None)];
             changes.extend(last.as_deref().map(|last| (LAST_STAMP, Some(last))));
+            // RFC 6638 §7.3: it is the server's.
+            let status = known.and_then(|part| part.organizer.as_ref()?.status.as_deref());
+            changes.extend(status.map(|status| ("SCHEDULE-STATUS", Some(status))));
             // RFC 6638 §7.2
             changes.extend(
                 unknown.filter(|method| *method != "REPLY").map(|_| ("SCHEDULE-STATUS", Some("2.3"))),
             );
+            // Of two, the later counts.
+            let places: Vec<usize> =
+                (0..changes.len()).filter(|place| changes[*place].0 == "SCHEDULE-STATUS").collect();
+            if let [first, _] = places[..] {
+                changes.remove(first);
+            }
             edits.set_parameters(property, &changes);
         }
         let Some(known) = known else { continue };
@@ -167,7 +202,9 @@ fn settled(old: Option<&Parts<'_, '_>>, new: &Parts<'_, '_>, owner: &Owner) -> O
             if owner.is_canonical(&party.canonical) || answer.partstat == party.partstat {
                 continue;
             }
-            edits.set_parameters(property, &[("PARTSTAT", Some(&answer.partstat))]);
+            let mut changes = vec![("PARTSTAT", Some(answer.partstat.as_str()))];
+            changes.push(("RSVP", answer.rsvp.then_some("TRUE")));
+            edits.set_parameters(property, &changes);
         }
         // A higher one would make the organizer's next message look old.
         if part.sequence > known.sequence
@@ -176,8 +213,9 @@ fn settled(old: Option<&Parts<'_, '_>>, new: &Parts<'_, '_>, owner: &Owner) -> O
             edits.replace_line(property.span(), &format!("SEQUENCE:{}", known.sequence));
         }
     }
-    for (old, part) in old.iter().flat_map(|old| lost(old, new).into_iter().map(move |part| (old, part))) {
-        edits.insert(new.object.calendar().end().start, &old.bytes()[part.component.span()]);
+    let end = new.object.calendar().end().start;
+    for block in old.map(|old| restored(old, new, owner)).unwrap_or_default() {
+        edits.insert(end, &block);
     }
     if edits.is_empty() { None } else { Some(edits.finish()) }
 }

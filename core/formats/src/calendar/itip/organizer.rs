@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use super::edits::Edits;
 use super::essence::{Essence, Matters};
-use super::parts::{Part, Parts, Party};
+use super::parts::{Part, Parts};
 use super::writer::Writer;
 use super::{Making, Message, Owner, Refusal, with_parts};
-use crate::property::Property;
 use crate::value::Utc;
 
 /// What becomes of an organizer's write.
@@ -54,7 +53,7 @@ fn judged(
     making: Making<'_>,
 ) -> Result<OrganizerWrite, Refusal> {
     super::same_organizer(new)?;
-    let (mut stored, forced) = with_parts(new, |new| {
+    let (mut stored, forced, raised) = with_parts(new, |new| {
         let organizer = new.organizer().map(|party| &party.canonical);
         if old.is_some() && organizer.is_some_and(|organizer| !owner.is_canonical(organizer)) {
             return Err(Refusal::OrganizerChange("an event keeps its organizer"));
@@ -62,16 +61,15 @@ fn judged(
         let asks = old.is_some() || !new.is_over(making.now);
         let edits = Settling { old, new, owner, strict, asks }.edits()?;
         let stored = if edits.is_empty() { None } else { Some(edits.finish()) };
-        Ok((stored, forced(new)))
+        Ok((stored, forced(new), old.is_some_and(|old| !is_behind(old, new))))
     })?;
-    if let Some(old) = old {
-        let counted = with_parts(stored.as_deref().unwrap_or(new), |new| counted(old, new, making))?;
-        stored = counted.or(stored);
-    }
+    let announced = with_parts(stored.as_deref().unwrap_or(new), |new| announced(old, new, owner, making))?;
+    stored = announced.or(stored);
     let bytes = stored.as_deref().unwrap_or(new);
     let messages = with_parts(bytes, |new| {
         let mut writer = Writer::new(old, Some(new), making);
         writer.forced = forced;
+        writer.raised = raised;
         writer.messages()
     })?;
     Ok(OrganizerWrite { stored, messages })
@@ -140,9 +138,9 @@ impl<'a> Settling<'_, '_, 'a, '_, '_> {
             }
             let mut changes = vec![("SCHEDULE-FORCE-SEND", None)];
             changes.extend(partstat.map(|partstat| ("PARTSTAT", Some(partstat))));
-            if answers {
-                let now = partstat.unwrap_or(&party.partstat);
-                changes.extend(rsvp(property, party, now).map(|rsvp| ("RSVP", rsvp)));
+            if answers && partstat.is_some_and(|partstat| partstat != "NEEDS-ACTION") {
+                // Whoever answered need not be asked to.
+                changes.push(("RSVP", None));
             }
             // RFC 6638 §7.2
             let unknown = party.force_send.as_deref().is_some_and(|method| method != "REQUEST");
@@ -155,42 +153,68 @@ impl<'a> Settling<'_, '_, 'a, '_, '_> {
     }
 }
 
-/// What an attendee's RSVP becomes, where it is not what was given: who has not answered is asked to, who has is not.
-/// One who is told only to know of it is not asked.
-fn rsvp(property: &Property<'_>, party: &Party, partstat: &str) -> Option<Option<&'static str>> {
-    let answered = partstat != "NEEDS-ACTION";
-    let given = property.parameter("RSVP").is_some();
-    match (answered, given) {
-        (true, true) if party.partstat != partstat => Some(None),
-        (false, false) if party.role != "NON-PARTICIPANT" => Some(Some("TRUE")),
-        _ => None,
-    }
-}
-
-/// The new object with SEQUENCE counted up, where others are to hear of a change and the client did not count; none
-/// when it stays (RFC 6638 §3.2.5, RFC 5546 §2.1.4). All components count together, so that each instance is known to
-/// be newer than what was sent before, whatever component spoke for it.
-fn counted(old: &Parts<'_, '_>, new: &Parts<'_, '_>, making: Making<'_>) -> Result<Option<Vec<u8>>, Refusal> {
-    let before = |part: &Part<'_, '_>| old.at(part.id).or(old.master()).map(|old| old.sequence);
-    let behind = |part: &Part<'_, '_>, least: u64| {
-        before(part).is_some_and(|old| part.sequence < old.saturating_add(least))
-    };
-    let changed = Writer::new(Some(old), Some(new), making).says_something()?;
-    let highest = |parts: &Parts<'_, '_>| parts.list.iter().map(|part| part.sequence).max().unwrap_or(0);
+/// The new object as it is sent, where others are to hear of a change and the client did not see to it; none when it
+/// stays as it is.
+fn announced(
+    old: Option<&Parts<'_, '_>>,
+    new: &Parts<'_, '_>,
+    owner: &Owner,
+    making: Making<'_>,
+) -> Result<Option<Vec<u8>>, Refusal> {
     let mut edits = Edits::new(new.bytes());
-    if changed && new.list.iter().any(|part| behind(part, 1)) {
-        let next = highest(old).saturating_add(1).max(highest(new));
-        new.list.iter().for_each(|part| count(&mut edits, part, next));
-    } else {
-        // A client that does not know how far the server counted must not fall behind it.
-        for part in new.list.iter().filter(|part| behind(part, 0)) {
-            count(&mut edits, part, before(part).unwrap_or(0));
-        }
+    let mut writer = Writer::new(old, Some(new), making);
+    writer.raised = old.is_some_and(|old| !is_behind(old, new));
+    let changed = writer.says_something()?;
+    if changed {
+        new.list.iter().for_each(|part| ask(&mut edits, part, owner));
+    }
+    if let Some(old) = old {
+        count(&mut edits, old, new, changed);
     }
     Ok(if edits.is_empty() { None } else { Some(edits.finish()) })
 }
 
-fn count<'a>(edits: &mut Edits<'a>, part: &Part<'_, 'a>, sequence: u64) {
+/// Who has not answered is asked to (RSVP, RFC 5545 §3.2.17), unless the organizer said that he need not, or that he is
+/// told only to know of it.
+fn ask<'a>(edits: &mut Edits<'a>, part: &Part<'_, 'a>, owner: &Owner) {
+    for (property, party) in part.component.all("ATTENDEE").zip(&part.attendees) {
+        let answers = party.by_server && !owner.is_canonical(&party.canonical);
+        let unasked = party.partstat == "NEEDS-ACTION" && property.parameter("RSVP").is_none();
+        if answers && unasked && party.role != "NON-PARTICIPANT" {
+            edits.set_parameters(property, &[("RSVP", Some("TRUE"))]);
+        }
+    }
+}
+
+/// Counts SEQUENCE up where others hear of a change and the client did not (RFC 6638 §3.2.5, RFC 5546 §2.1.4). All
+/// components count together, so that each instance is known to be newer than what was sent before, whatever component
+/// spoke for it.
+fn count<'a>(edits: &mut Edits<'a>, old: &Parts<'_, '_>, new: &Parts<'_, 'a>, changed: bool) {
+    let highest = |parts: &Parts<'_, '_>| parts.list.iter().map(|part| part.sequence).max().unwrap_or(0);
+    if changed && is_behind(old, new) {
+        let next = highest(old).saturating_add(1).max(highest(new));
+        new.list.iter().for_each(|part| set_sequence(edits, part, next));
+        return;
+    }
+    for part in &new.list {
+        // A client that does not know how far the server counted must not fall behind it.
+        let least = before(old, part).filter(|least| part.sequence < *least);
+        least.into_iter().for_each(|least| set_sequence(edits, part, least));
+    }
+}
+
+/// The SEQUENCE that was known of a component's instances.
+fn before(old: &Parts<'_, '_>, part: &Part<'_, '_>) -> Option<u64> {
+    old.at(part.id).or(old.master()).map(|old| old.sequence)
+}
+
+/// Whether the organizer's program left a component's SEQUENCE where it was.
+fn is_behind(old: &Parts<'_, '_>, new: &Parts<'_, '_>) -> bool {
+    let behind = |part: &Part<'_, '_>| before(old, part).is_some_and(|known| part.sequence <= known);
+    new.list.iter().any(behind)
+}
+
+fn set_sequence<'a>(edits: &mut Edits<'a>, part: &Part<'_, 'a>, sequence: u64) {
     let line = format!("SEQUENCE:{sequence}");
     match part.component.first("SEQUENCE") {
         Some(_) if part.sequence == sequence => {}

@@ -51,6 +51,10 @@ pub fn apply_request(
         }
         let arrival = Arrival { message, owner, asks_anew };
         let Some(stored) = stored else {
+            // Who declined and removed it does not get it back by every change.
+            if message.list.iter().all(|part| arrival.is_declined(part)) {
+                return Err(Ignored::NothingThere);
+            }
             return Ok(Applied { bytes: arrival.whole(None), consequential: true });
         };
         with_parts(stored, |stored| {
@@ -95,8 +99,17 @@ struct Arrival<'s, 'd, 'a> {
 }
 
 impl<'a> Arrival<'_, '_, 'a> {
+    /// Whether the organizer knows that the owner declined.
+    fn is_declined(&self, part: &Part<'_, '_>) -> bool {
+        !self.asks_anew && part.own(self.owner).is_none_or(|party| party.partstat == "DECLINED")
+    }
+
     fn onto(&self, stored: &Parts<'_, '_>) -> Result<Vec<u8>, Ignored> {
-        let fresh = |part: &&Part<'_, '_>| part.own(self.owner).is_some() && !is_old(stored, part);
+        let gone = |part: &Part<'_, '_>| {
+            self.is_declined(part) && counterpart(stored, part.id).is_none() && part.id.is_some()
+        };
+        let fresh =
+            |part: &&Part<'_, '_>| part.own(self.owner).is_some() && !is_old(stored, part) && !gone(part);
         let list: Vec<&Part<'_, 'a>> = self.message.list.iter().filter(fresh).collect();
         if list.is_empty() {
             return Err(Ignored::Old);

@@ -82,6 +82,8 @@ pub(super) struct Writer<'s, 'd, 'a, 'o, 'b> {
     making: Making<'s>,
     /// Who is to get a REQUEST whatever changed.
     pub(super) forced: BTreeSet<String>,
+    /// Whether the organizer's program counted SEQUENCE up in all components by itself, which says that something changed.
+    pub(super) raised: bool,
     /// Who hears nothing.
     pub(super) but: Option<String>,
 }
@@ -92,7 +94,7 @@ impl<'s, 'd, 'a, 'o, 'b> Writer<'s, 'd, 'a, 'o, 'b> {
         new: Option<&'s Parts<'d, 'a>>,
         making: Making<'s>,
     ) -> Writer<'s, 'd, 'a, 'o, 'b> {
-        Writer { old, new, making, forced: BTreeSet::new(), but: None }
+        Writer { old, new, making, forced: BTreeSet::new(), raised: false, but: None }
     }
 
     fn organizer(&self) -> Option<&Party> {
@@ -190,6 +192,7 @@ impl<'s, 'd, 'a, 'o, 'b> Writer<'s, 'd, 'a, 'o, 'b> {
                 }
                 match changed(old, new) {
                     _ if cancelled.is_none() || asks_anew => drafts.push(request(new.1)),
+                    Changed::Nothing if self.raised => drafts.push(request(new.1)),
                     Changed::All => drafts.push(request(new.1)),
                     Changed::Overrides(components) => {
                         let view = View { components, has_master: false, without: Vec::new() };
@@ -267,9 +270,11 @@ impl<'s, 'd, 'a, 'o, 'b> Writer<'s, 'd, 'a, 'o, 'b> {
         }
     }
 
-    /// RFC 5546 §3.2.5: the next revision of what is gone; where it takes place for others, theirs.
+    /// RFC 5546 §3.2.5: a later revision of what is gone; where it takes place for others, theirs. By how much it is later
+    /// is left open: a whole that is removed counts by two, as Apple's server has it.
     fn cancel_sequence(&self, part: &Part<'_, '_>, id: Option<Utc>, gone: bool) -> u64 {
-        let next = part.sequence.saturating_add(u64::from(gone));
+        let step = if self.new.is_none() { 2 } else { u64::from(gone) };
+        let next = part.sequence.saturating_add(step);
         let now = self.new.and_then(|new| new.at(id).or(new.master()));
         now.map_or(next, |now| now.sequence.max(next))
     }
