@@ -14,7 +14,8 @@ CONNECTIONS = 8
 def fill(server, login, path, make, count):
     """A collection at `path` with items 0 to `count` of `make` (`generate.event` or `generate.card`)."""
     create(server, login, path, "calendar" if make is generate.event else "addressbook")
-    {"allod": by_put, "radicale": radicale_files, "radicale+gunicorn": radicale_files, "xandikos": xandikos_files}[server.name](server, login, path, make, count)
+    {"allod": by_put, "radicale": radicale_files, "radicale+gunicorn": radicale_files,
+     "xandikos": xandikos_files}[server.name](server, login, path, make, count)
 
 
 def create(server, login, path, kind):

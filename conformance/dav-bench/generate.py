@@ -70,7 +70,8 @@ def event(number):
         rows += ["ORGANIZER;CN=Alice:mailto:alice@bench.example"]
         rows += [f"ATTENDEE;CN={name};PARTSTAT=ACCEPTED:mailto:{name.lower()}@bench.example" for name in chance.sample(GIVEN, chance.randrange(1, 6))]
     if chance.random() < 0.3:
-        rows += [f"LOCATION:Room {chance.randrange(40)}", "DESCRIPTION:" + "\\n".join(" ".join(chance.choices(WORDS, k=8)) for _ in range(chance.randrange(1, 9)))]
+        rows += [f"LOCATION:Room {chance.randrange(40)}",
+                 "DESCRIPTION:" + "\\n".join(" ".join(chance.choices(WORDS, k=8)) for _ in range(chance.randrange(1, 9)))]
     if chance.random() < 0.3:
         rows += ["BEGIN:VALARM", "ACTION:DISPLAY", "DESCRIPTION:Soon", f"TRIGGER:-PT{chance.choice((5, 15, 60))}M", "END:VALARM"]
     rows += ["END:VEVENT", "END:VCALENDAR"]
@@ -84,7 +85,8 @@ def card(number):
     rows = ["BEGIN:VCARD", "VERSION:3.0", f"UID:{chance.getrandbits(64):016x}-{number}", f"N:{family};{given};;;", f"FN:{given} {family}",
             f"EMAIL;TYPE=WORK:{given.lower()}.{number}@bench.example", f"TEL;TYPE=CELL:+49 170 {chance.randrange(10**7):07}"]
     if chance.random() < 0.5:
-        rows += [f"ORG:{chance.choice(WORDS).title()} GmbH", f"ADR;TYPE=WORK:;;Street {chance.randrange(200)};Town;;{chance.randrange(99999):05};Germany"]
+        rows += [f"ORG:{chance.choice(WORDS).title()} GmbH",
+                 f"ADR;TYPE=WORK:;;Street {chance.randrange(200)};Town;;{chance.randrange(99999):05};Germany"]
     if chance.random() < 0.3:
         rows += ["item1.URL:https://bench.example/" + str(number), "item1.X-ABLabel:page", "NOTE:" + " ".join(chance.choices(WORDS, k=20))]
     return f"{number}.vcf", folded([*rows, "END:VCARD"])

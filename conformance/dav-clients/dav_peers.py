@@ -127,6 +127,10 @@ class Xandikos(Peer):
     name, durable, package, has_login = "xandikos", "a git commit, not synced", XANDIKOS, False
     principal, calendars, contacts = f"/{USER}/", f"/{USER}/calendars/", f"/{USER}/contacts/"
 
+    def pids(self):
+        # It runs git now and then; what such a child used is its own once the child has ended.
+        return [self.process.pid]
+
     def command(self):
         program = install.venv("xandikos", XANDIKOS) / "bin/xandikos"
         return [program, "serve", "--directory", self.home / "dav", "--defaults", "--current-user-principal", self.principal,
@@ -142,7 +146,8 @@ class RadicaleGunicorn(Radicale):
     def command(self):
         super().command()
         program = install.venv("radicale", RADICALE, "gunicorn==23.0.0") / "bin/gunicorn"
-        return [program, "--bind", f"127.0.0.1:{self.port}", "--env", f"RADICALE_CONFIG={self.home}/config", "--workers", "4", "--log-level", "error", "radicale"]
+        return [program, "--bind", f"127.0.0.1:{self.port}", "--env", f"RADICALE_CONFIG={self.home}/config", "--workers", "4", "--log-level",
+                "error", "radicale"]
 
 
 PEERS = ("allod", "radicale", "xandikos")

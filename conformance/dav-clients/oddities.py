@@ -32,7 +32,8 @@ def run(report, aim):
         accepted = put_all(report, aim, kind, collection, found[kind])
         say(f"   {kind}: {len(accepted)} of {len(found[kind])} files taken as they are, the others refused by name")
         # Most files of the others hold several objects or a METHOD; a client takes them apart before it sends them.
-        pieces = [(f"{name}/{piece}", body) for number, (name, data) in enumerate(found[kind]) for piece, body in objects(kind, data, f"i{number}")[:PIECES_MAX]]
+        pieces = [(f"{name}/{piece}", body) for number, (name, data) in enumerate(found[kind]) for piece,
+                  body in objects(kind, data, f"i{number}")[:PIECES_MAX]]
         imported = put_all(report, aim, kind, collection, pieces, first=len(found[kind]))
         say(f"   {kind}: {len(imported)} of {len(pieces)} objects taken as a client imports them")
         accepted.update(imported)
@@ -99,21 +100,25 @@ def whole(report, aim, kind, collection, accepted):
                 body = accepted[row.href].decode("utf-8", "replace")
                 if any(ord(one) < 32 and one not in "\r\n\t" for one in body) or "\ufffe" in body or "\ufffd" in body or "\ufeff" in body:
                     continue
-                assert (row.text(data) or "").replace("\r\n", "\n").replace("\r", "\n") == body.replace("\r\n", "\n").replace("\r", "\n"), f"{row.href}: data differs"
+                assert (row.text(data) or "").replace("\r\n", "\n").replace("\r",
+                                                                            "\n") == body.replace("\r\n", "\n").replace("\r", "\n"), f"{row.href}: data differs"
 
     with report.test(f"oddities/{kind}/whole/propfind"):
         check("propfind", propfind(wire, collection, "D:getetag", "D:getcontenttype", "D:resourcetype", "D:displayname", depth="1"), len(accepted))
     with report.test(f"oddities/{kind}/whole/multiget"):
-        check("multiget", ask(wire, collection, dav.multiget("calendar" if kind == "ics" else "addressbook", hrefs, "D:getetag", data)), len(accepted))
+        check("multiget", ask(wire, collection, dav.multiget("calendar" if kind == "ics" else "addressbook", hrefs, "D:getetag", data)),
+              len(accepted))
     with report.test(f"oddities/{kind}/whole/sync"):
         check("sync", ask(wire, collection, dav.sync_collection("", "D:getetag", data), depth="0"), len(accepted))
     with report.test(f"oddities/{kind}/whole/query"):
-        body = dav.calendar_query("", "D:getetag", data, component=None) if kind == "ics" else dav.addressbook_query('<CARD:prop-filter name="VERSION"/>', "D:getetag", data)
+        body = dav.calendar_query("", "D:getetag", data,
+                                  component=None) if kind == "ics" else dav.addressbook_query('<CARD:prop-filter name="VERSION"/>', "D:getetag", data)
         check("query", ask(wire, collection, body))
     if kind == "vcf":
         with report.test("oddities/vcf/whole/text-match"):
             check("text-match", ask(wire, collection, dav.addressbook_query(
-                '<CARD:prop-filter name="FN"><CARD:text-match collation="i;unicode-casemap">a</CARD:text-match></CARD:prop-filter>', "D:getetag", data)))
+                '<CARD:prop-filter name="FN"><CARD:text-match collation="i;unicode-casemap">a</CARD:text-match></CARD:prop-filter>',
+                "D:getetag", data)))
         for version in ("3.0", "4.0"):
             with report.test(f"oddities/vcf/whole/as-version-{version}"):
                 body = dav.multiget("addressbook", hrefs, "D:getetag", f'<CARD:address-data content-type="text/vcard" version="{version}"/>')

@@ -18,7 +18,8 @@ def run(report, aim):
     with report.test("races/one-name-if-none-match"):
         for turn in range(rounds):
             path = f"{calendar}new-{turn}.ics"
-            replies = at_once(aim, lambda wire, number, path=path, turn=turn: put(wire, path, event(f"race-{turn}", f"By {number}"), If_None_Match="*"))
+            replies = at_once(aim, lambda wire, number, path=path, turn=turn: put(wire, path, event(f"race-{turn}", f"By {number}"),
+                                                                                  If_None_Match="*"))
             one_winner(replies, (412,))
             assert winner_of(replies) in aim.wire().request("GET", raw=path).body, "not the winner's content"
     with report.test("races/one-state-if-match"):
@@ -26,7 +27,8 @@ def run(report, aim):
             path = f"{calendar}new-{turn}.ics"
             etag = aim.wire().request("GET", raw=path).want(200).headers["etag"]
             # New to all: who writes the same bytes again may leave the ETag as it is, and the next one wins as well.
-            replies = at_once(aim, lambda wire, number, path=path, turn=turn, etag=etag: put(wire, path, event(f"race-{turn}", f"Changed by {number}"), If_Match=etag))
+            replies = at_once(aim, lambda wire, number, path=path, turn=turn,
+                              etag=etag: put(wire, path, event(f"race-{turn}", f"Changed by {number}"), If_Match=etag))
             one_winner(replies, (412,))
     for kind, collection, make, element in (("event", calendar, event, "C:no-uid-conflict"), ("card", book, card, "CARD:no-uid-conflict")):
         with report.test(f"races/one-uid-many-names/{kind}"):

@@ -8,7 +8,8 @@ from objects import APPLE_CARD, APPLE_GROUP, series
 from sequence import (ANY_BUT_5XX, content, contains, data, found, gone, has_row, no_row, offers, only_members, row_of, save_etag, save_href,
                       save_row_etag, save_text, save_token, step, text, typed)
 
-ACCOUNTS = {"User-Agent": "macOS/14.2.1 (23C71) accountsd/113", "Accept": "*/*", "Accept-Language": "de-DE,de;q=0.9", "Brief": "t", "Prefer": "return=minimal"}
+ACCOUNTS = {"User-Agent": "macOS/14.2.1 (23C71) accountsd/113", "Accept": "*/*", "Accept-Language": "de-DE,de;q=0.9", "Brief": "t",
+            "Prefer": "return=minimal"}
 CALENDAR = {"User-Agent": "macOS/14.2.1 (23C71) dataaccessd/1.0 CalendarAgent/988", "Accept": "*/*", "Accept-Language": "de-DE,de;q=0.9"}
 CONTACTS = {"User-Agent": "macOS/14.2.1 (23C71) AddressBookCore/2500.2.1", "Accept": "*/*", "Accept-Language": "de-DE,de;q=0.9"}
 
@@ -58,13 +59,15 @@ VCF = {"Content-Type": "text/vcard"}
 
 MACOS_CALENDAR = (
     step("PROPFIND", "/.well-known/caldav", "without-login", headers={**ACCOUNTS, "Depth": "0"}, body=FIRST, want=401, nobody=True),
-    step("PROPFIND", "/.well-known/caldav", "first", save_href("principal", "D:current-user-principal"), headers={**ACCOUNTS, "Depth": "0"}, body=FIRST),
+    step("PROPFIND", "/.well-known/caldav", "first", save_href("principal", "D:current-user-principal"), headers={**ACCOUNTS, "Depth": "0"},
+         body=FIRST),
     step("OPTIONS", "{principal}", "principal", offers("1", "access-control", "calendar-access"), headers=ACCOUNTS),
     step("PROPFIND", "{principal}", "principal", found("D:displayname", "D:principal-collection-set", "C:calendar-user-address-set"),
          save_href("calendars", "C:calendar-home-set"), save_href("collection", "D:principal-collection-set"),
          save_href("inbox", "C:schedule-inbox-URL", may_lack=True), save_href("outbox", "C:schedule-outbox-URL", may_lack=True),
          headers={"Depth": "0"}, body=propfind(*PRINCIPAL)),
-    step("PROPFIND", "{principal}", "principal-URL", save_href("principal", "D:principal-URL"), headers={"Depth": "0"}, body=propfind("D:principal-URL")),
+    step("PROPFIND", "{principal}", "principal-URL", save_href("principal", "D:principal-URL"), headers={"Depth": "0"},
+         body=propfind("D:principal-URL")),
     step("REPORT", "{principal}", "expand-property", headers={"Depth": "0"}, body=EXPAND, want=ANY_BUT_5XX),
     step("REPORT", "{collection}", "principal-search-property-set", headers={"Depth": "0"}, needs="collection", body=SEARCH_SET, want=ANY_BUT_5XX),
     step("REPORT", "{collection}", "calendarserver-principal-search", headers={"Depth": "0"}, needs="collection", body=SEARCH, want=ANY_BUT_5XX),
@@ -78,21 +81,25 @@ MACOS_CALENDAR = (
     step("PROPFIND", "{calendars}", "default-alarm-kept", lambda reply, known: alarm_kept(reply, known), headers={"Depth": "0"},
          body=propfind("C:default-alarm-vevent-datetime")),
     step("MKCALENDAR", "{calendars}{id}/", "with-zone-and-color", body=dav.mkcalendar(
-        "<ICAL:calendar-order>7</ICAL:calendar-order>", '<C:supported-calendar-component-set><C:comp name="VEVENT"/></C:supported-calendar-component-set>',
+        "<ICAL:calendar-order>7</ICAL:calendar-order>",
+        '<C:supported-calendar-component-set><C:comp name="VEVENT"/></C:supported-calendar-component-set>',
         '<ICAL:calendar-color symbolic-color="custom">#FF2968FF</ICAL:calendar-color>', f"<C:calendar-timezone>{ZONE}</C:calendar-timezone>",
         "<D:displayname>Untitled</D:displayname>", "<C:schedule-calendar-transp><C:opaque/></C:schedule-calendar-transp>")),
-    step("PROPFIND", "{cal}", "as-created", text("ICAL:calendar-order", "7"), text("ICAL:calendar-color", "#FF2968FF"), text("D:displayname", "Untitled"),
+    step("PROPFIND", "{cal}", "as-created", text("ICAL:calendar-order", "7"), text("ICAL:calendar-color", "#FF2968FF"),
+         text("D:displayname", "Untitled"),
          typed("C:calendar"), found("C:calendar-timezone", "C:supported-calendar-component-set", "D:owner", "D:supported-report-set"),
          headers={"Depth": "0"}, body=propfind(*FORTY)),
     step("PROPPATCH", "{cal}", "rename", found("D:displayname"), body=proppatch(["<D:displayname>Familie &amp; Freunde</D:displayname>"])),
     step("PROPPATCH", "{cal}", "color", found("ICAL:calendar-color"),
          body=proppatch(['<ICAL:calendar-color symbolic-color="orange">#FD8208FF</ICAL:calendar-color>'])),
     step("PROPPATCH", "{cal}", "order", found("ICAL:calendar-order"), body=proppatch(["<ICAL:calendar-order>3</ICAL:calendar-order>"])),
-    step("PROPPATCH", "{cal}", "description", found("C:calendar-description"), body=proppatch(["<C:calendar-description>Notes</C:calendar-description>"])),
+    step("PROPPATCH", "{cal}", "description", found("C:calendar-description"),
+         body=proppatch(["<C:calendar-description>Notes</C:calendar-description>"])),
     step("PROPPATCH", "{cal}", "transparent", found("C:schedule-calendar-transp"),
          body=proppatch(["<C:schedule-calendar-transp><C:transparent/></C:schedule-calendar-transp>"])),
     step("PROPPATCH", "{cal}", "time-zone", found("C:calendar-timezone"), body=proppatch([f"<C:calendar-timezone>{ZONE}</C:calendar-timezone>"])),
-    step("PROPFIND", "{calendars}", "home-with-new-values", text("D:displayname", "Familie & Freunde", at="{cal}"), text("ICAL:calendar-order", "3", at="{cal}"),
+    step("PROPFIND", "{calendars}", "home-with-new-values", text("D:displayname", "Familie & Freunde", at="{cal}"),
+         text("ICAL:calendar-order", "3", at="{cal}"),
          text("ICAL:calendar-color", "#FD8208FF", at="{cal}"), text("C:calendar-description", "Notes", at="{cal}"),
          lambda reply, known: transparent(reply, known), save_text("ctag", "CS:getctag", at="{cal}"), headers={"Depth": "1"}, body=propfind(*FORTY)),
     step("PROPFIND", "{cal}", "members", only_members(), headers={"Depth": "1"}, body=propfind("D:getcontenttype", "D:getetag")),
@@ -105,23 +112,27 @@ MACOS_CALENDAR = (
          body=dav.calendar_query(dav.time_range("20270101T000000Z", "20270201T000000Z"), "D:getetag", "D:getcontenttype")),
     step("REPORT", "{cal}", "multiget", data("C:calendar-data", "{cal}3E2D9B52.ics", EVENT), headers={"Depth": "1"},
          body=dav.multiget("calendar", ["{cal}3E2D9B52.ics"], "D:getetag", "C:schedule-tag", "C:calendar-data", "CS:created-by", "CS:updated-by")),
-    step("REPORT", "{cal}", "sync", save_token(), has_row("{cal}3E2D9B52.ics"), headers={"Depth": "1"}, body=sync_collection("", "D:getetag", "D:getcontenttype")),
+    step("REPORT", "{cal}", "sync", save_token(), has_row("{cal}3E2D9B52.ics"), headers={"Depth": "1"},
+         body=sync_collection("", "D:getetag", "D:getcontenttype")),
     step("REPORT", "{calendars}", "sync-of-the-home", headers={"Depth": "1"}, body=sync_collection("", *FORTY[:-1]), want=ANY_BUT_5XX),
     step("GET", "{cal}3E2D9B52.ics", "the-bytes", content(EVENT)),
-    step("PROPFIND", "{inbox}", "inbox", headers={"Depth": "1"}, needs="inbox", body=propfind("D:getcontenttype", "D:getetag", "C:schedule-default-calendar-URL")),
+    step("PROPFIND", "{inbox}", "inbox", headers={"Depth": "1"}, needs="inbox",
+         body=propfind("D:getcontenttype", "D:getetag", "C:schedule-default-calendar-URL")),
     step("PROPFIND", "{outbox}", "outbox", headers={"Depth": "0"}, needs="outbox", body=propfind("D:resourcetype")),
     step("POST", "{outbox}", "free-busy", contains("schedule-response", "2.0"), needs="outbox",
          headers={"Content-Type": "text/calendar", "Originator": "mailto:alice@example.com", "Recipient": "mailto:alice@example.com"}, want=200,
-         body=("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:REQUEST\r\nPRODID:-//Apple Inc.//macOS 14.2.1//EN\r\nBEGIN:VFREEBUSY\r\nUID:fb-1\r\n"
-               "DTSTART:20261201T000000Z\r\nDTEND:20261208T000000Z\r\nDTSTAMP:20261124T120000Z\r\nORGANIZER:mailto:alice@example.com\r\n"
-               "ATTENDEE:mailto:alice@example.com\r\nEND:VFREEBUSY\r\nEND:VCALENDAR\r\n").encode()),
+         body=(b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:REQUEST\r\nPRODID:-//Apple Inc.//macOS 14.2.1//EN\r\nBEGIN:VFREEBUSY\r\nUID:fb-1\r\n"
+               b"DTSTART:20261201T000000Z\r\nDTEND:20261208T000000Z\r\nDTSTAMP:20261124T120000Z\r\nORGANIZER:mailto:alice@example.com\r\n"
+               b"ATTENDEE:mailto:alice@example.com\r\nEND:VFREEBUSY\r\nEND:VCALENDAR\r\n")),
     step("DELETE", "{cal}3E2D9B52.ics", "with-etag", headers={"If-Match": "{etag}"}),
-    step("REPORT", "{cal}", "sync-removal", gone("{cal}3E2D9B52.ics"), headers={"Depth": "1"}, body=sync_collection("{token}", "D:getetag", "D:getcontenttype")),
+    step("REPORT", "{cal}", "sync-removal", gone("{cal}3E2D9B52.ics"), headers={"Depth": "1"},
+         body=sync_collection("{token}", "D:getetag", "D:getcontenttype")),
     step("DELETE", "{cal}", "calendar"),
 )
 
 MACOS_CONTACTS = (
-    step("PROPFIND", "/.well-known/carddav", "first", save_href("principal", "D:current-user-principal"), headers={**ACCOUNTS, "Depth": "0"}, body=FIRST),
+    step("PROPFIND", "/.well-known/carddav", "first", save_href("principal", "D:current-user-principal"), headers={**ACCOUNTS, "Depth": "0"},
+         body=FIRST),
     step("OPTIONS", "{principal}", "principal", offers("1", "addressbook"), headers=ACCOUNTS),
     step("PROPFIND", "{principal}", "principal", save_href("contacts", "CARD:addressbook-home-set"), headers={"Depth": "0"},
          body=propfind("CARD:addressbook-home-set", "CARD:directory-gateway", "D:displayname", "CS:email-address-set", "D:principal-collection-set",
@@ -134,7 +145,8 @@ MACOS_CONTACTS = (
     step("PUT", "{book}0F4C5B7A.vcf", "group", headers={**VCF, "If-None-Match": "*"}, body=APPLE_GROUP, want=201),
     step("PROPFIND", "{book}", "members", only_members("{book}5B7A0F4C.vcf", "{book}0F4C5B7A.vcf"), headers={"Depth": "1"},
          body=propfind("D:getetag", "D:getcontenttype")),
-    step("REPORT", "{book}", "multiget", data("CARD:address-data", "{book}5B7A0F4C.vcf", APPLE_CARD), data("CARD:address-data", "{book}0F4C5B7A.vcf", APPLE_GROUP),
+    step("REPORT", "{book}", "multiget", data("CARD:address-data", "{book}5B7A0F4C.vcf", APPLE_CARD),
+         data("CARD:address-data", "{book}0F4C5B7A.vcf", APPLE_GROUP),
          headers={"Depth": "1"}, body=dav.multiget("addressbook", ["{book}5B7A0F4C.vcf", "{book}0F4C5B7A.vcf"], "D:getetag", "CARD:address-data")),
     step("REPORT", "{book}", "sync", save_token(), has_row("{book}0F4C5B7A.vcf"), headers={"Depth": "1"}, body=sync_collection("", "D:getetag")),
     step("REPORT", "{book}", "query-by-name", only_members("{book}5B7A0F4C.vcf"), headers={"Depth": "1"}, body=dav.addressbook_query(

@@ -34,7 +34,8 @@ class Step:
 def step(method, path, label, *checks, headers=None, body=None, want=None, needs="", nobody=False):
     """`body`: text or bytes with `{name}` for what is known."""
     if want is None:
-        want = {"OPTIONS": (200, 204), "PUT": (201, 204), "DELETE": (200, 204), "MKCALENDAR": (201,), "MKCOL": (201,), "GET": (200,)}.get(method, (207,))
+        want = {"OPTIONS": (200, 204), "PUT": (201, 204), "DELETE": (200, 204), "MKCALENDAR": (201,), "MKCOL": (201,),
+                "GET": (200,)}.get(method, (207,))
     return Step(method, path, label, checks, dict(headers or {}), body, want if isinstance(want, tuple) else (want,), needs, nobody)
 
 

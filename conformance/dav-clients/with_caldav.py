@@ -10,7 +10,7 @@ from harness import install
 from harness.report import Skip
 
 PACKAGES = ("caldav==3.6.0", "caldav-server-tester==1.7.0", "vobject==0.9.9")
-UTC = datetime.timezone.utc
+UTC = datetime.UTC
 
 
 def load():
@@ -127,7 +127,8 @@ def tasks_and_journals(report, cal):
         assert cal.todos() == []
     with report.test("caldav/todo-by-due-date"):
         cal.save_todo(todo("lib-todo-3", "Due only", "DUE:20280115T120000Z").decode())
-        found = cal.search(todo=True, start=datetime.datetime(2028, 1, 1, tzinfo=UTC), end=datetime.datetime(2028, 2, 1, tzinfo=UTC), include_completed=True)
+        found = cal.search(todo=True, start=datetime.datetime(2028, 1, 1, tzinfo=UTC), end=datetime.datetime(2028, 2, 1, tzinfo=UTC),
+                           include_completed=True)
         assert "lib-todo-3" in [one.id for one in found], [one.id for one in found]
     with report.test("caldav/journals"):
         cal.save_journal(lines("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:x", "BEGIN:VJOURNAL", "UID:lib-journal", "DTSTAMP:20261124T120000Z",
@@ -138,7 +139,8 @@ def tasks_and_journals(report, cal):
 def recurrence(report, cal):
     exception = ("BEGIN:VEVENT", "UID:lib-series", "DTSTAMP:20261124T120000Z", "RECURRENCE-ID;TZID=Europe/Berlin:20261109T090000",
                  "DTSTART;TZID=Europe/Berlin:20261110T140000", "DURATION:PT1H", "SUMMARY:Moved", "END:VEVENT")
-    cal.save_event(series("lib-series", "FREQ=WEEKLY;COUNT=6", "Reihe", "20261102T090000", "EXDATE;TZID=Europe/Berlin:20261116T090000", after=exception).decode())
+    cal.save_event(series("lib-series", "FREQ=WEEKLY;COUNT=6", "Reihe", "20261102T090000", "EXDATE;TZID=Europe/Berlin:20261116T090000",
+                          after=exception).decode())
     start, end = datetime.datetime(2026, 11, 1, tzinfo=UTC), datetime.datetime(2026, 12, 1, tzinfo=UTC)
     with report.test("caldav/expand-by-the-server"):
         found = cal.search(event=True, start=start, end=end, server_expand=True, uid="lib-series")
@@ -191,7 +193,8 @@ def scheduling(report, caldav, aim, me):
     bob = caldav.DAVClient(url=aim.url + "/", username=user, password=password).principal()
     cal = me.make_calendar(name="Invitations", cal_id="caldav-invitations")
     invitation = event("lib-invitation", "Besprechung", "20261210T100000Z", "20261210T110000Z", "ORGANIZER:mailto:alice@example.com",
-                       "ATTENDEE;PARTSTAT=ACCEPTED:mailto:alice@example.com", "ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:bob@example.com").decode()
+                       "ATTENDEE;PARTSTAT=ACCEPTED:mailto:alice@example.com",
+                       "ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:bob@example.com").decode()
 
     def of_bob():
         return [one for one in (found for calendar in bob.calendars() for found in calendar.events()) if "lib-invitation" in one.data]

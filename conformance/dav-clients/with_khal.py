@@ -59,10 +59,12 @@ def run(report, aim):
     (home / "khard.conf").write_text(KHARD.format(book=home / "contacts" / book_name, version="3.0"), encoding="utf-8")
 
     def khal(*words):
-        return subprocess.run([programs / "khal", "-c", home / "khal.conf", *words], env=aim.environment(), capture_output=True, text=True, check=True, timeout=120).stdout
+        return subprocess.run([programs / "khal", "-c", home / "khal.conf", *words], env=aim.environment(), capture_output=True, text=True,
+                              check=True, timeout=120).stdout
 
     def khard(*words, stdin=None):
-        return subprocess.run([programs / "khard", "-c", home / "khard.conf", *words], env=aim.environment(), capture_output=True, text=True, check=True,
+        return subprocess.run([programs / "khard", "-c", home / "khard.conf", *words], env=aim.environment(), capture_output=True, text=True,
+                              check=True,
                               timeout=120, input=stdin).stdout
 
     events(report, pairs, khal, calendar, f"calendars/{cal_name}")
@@ -99,7 +101,8 @@ def events(report, pairs, khal, calendar, folder):
 
 def people(report, pairs, khard, book, folder, home):
     with report.test("khard/contact-from-the-server"):
-        put(pairs.wire, book + "there.vcf", card("khard-there", "Zoë Ångström", "EMAIL;TYPE=work:zoe@example.com", "TEL;TYPE=cell:+46 70 1")).want(201)
+        put(pairs.wire, book + "there.vcf", card("khard-there", "Zoë Ångström", "EMAIL;TYPE=work:zoe@example.com",
+                                                 "TEL;TYPE=cell:+46 70 1")).want(201)
         pairs.sync()
         assert "zoe@example.com" in khard("email", "--parsable", "Ångström"), khard("list")
     with report.test("khard/new-contact-to-the-server"):

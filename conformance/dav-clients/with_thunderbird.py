@@ -17,9 +17,11 @@ WAIT_S = 30
 CONFLICT_S = 3
 PREFERENCES = {
     "app.update.enabled": False, "app.donation.eoy.version.viewed": 99, "mail.provider.suppress_dialog_on_startup": True, "mail.rights.version": 1,
-    "mailnews.start_page.enabled": False, "mail.spotlight.firstRunDone": True, "mail.shell.checkDefaultClient": False, "extensions.update.enabled": False,
+    "mailnews.start_page.enabled": False, "mail.spotlight.firstRunDone": True, "mail.shell.checkDefaultClient": False,
+    "extensions.update.enabled": False,
     "datareporting.policy.dataSubmissionEnabled": False, "toolkit.telemetry.enabled": False, "browser.safebrowsing.provider.mozilla.updateURL": "",
-    "calendar.timezone.useSystemTimezone": False, "calendar.timezone.local": "Europe/Berlin", "calendar.alarms.show": False, "signon.rememberSignons": True,
+    "calendar.timezone.useSystemTimezone": False, "calendar.timezone.local": "Europe/Berlin", "calendar.alarms.show": False,
+    "signon.rememberSignons": True,
     "network.captive-portal-service.enabled": False, "network.connectivity-service.enabled": False, "marionette.log.level": "Fatal",
     "calendar.debug.log": False, "browser.cache.disk.enable": False, "mail.winsearch.firstRunDone": True,
     # This server has no TLS; the program would ask before it sends a password in the clear.
@@ -116,7 +118,8 @@ class Thunderbird:
                 for name, value in preferences.items()]
         (self.profile / "user.js").write_text("\n".join(rows) + "\n", encoding="utf-8")
         with open(aim.folder / "thunderbird.log", "wb") as log:
-            self.process = subprocess.Popen(["thunderbird", "--headless", "--marionette", "--remote-allow-system-access", "--no-remote", "--profile", self.profile], stdout=log, stderr=log,
+            self.process = subprocess.Popen(["thunderbird", "--headless", "--marionette", "--remote-allow-system-access", "--no-remote",
+                                             "--profile", self.profile], stdout=log, stderr=log,
                                             env=aim.environment(MOZ_HEADLESS="1", MOZ_DISABLE_CONTENT_SANDBOX="1"))
         try:
             self.remote = Marionette(port)
@@ -140,7 +143,8 @@ class Thunderbird:
 
 
 def run(report, aim):
-    calendar, book = aim.calendar("bird", "<D:displayname>Vögel</D:displayname>", "<ICAL:calendar-color>#336699ff</ICAL:calendar-color>"), aim.book("bird-book")
+    calendar, book = aim.calendar("bird", "<D:displayname>Vögel</D:displayname>",
+                                  "<ICAL:calendar-color>#336699ff</ICAL:calendar-color>"), aim.book("bird-book")
     bird = Thunderbird(aim)
     try:
         calendars(report, aim, bird, calendar)

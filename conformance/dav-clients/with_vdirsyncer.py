@@ -135,7 +135,8 @@ def both_ways(report, aim, pairs, cal, calendar, con, book):
     with report.test("vdirsyncer/up"):
         pairs.run("discover")
         (folder / "one.ics").write_bytes(event("vdir-1", "Up, with comma; and semicolon"))
-        (folder / "series.ics").write_bytes(series("vdir-2", "FREQ=MONTHLY;BYDAY=2TU", "Series", "20260901T100000", "EXDATE;TZID=Europe/Berlin:20261013T100000"))
+        (folder / "series.ics").write_bytes(series("vdir-2", "FREQ=MONTHLY;BYDAY=2TU", "Series", "20260901T100000",
+                                                   "EXDATE;TZID=Europe/Berlin:20261013T100000"))
         (folder / "task.ics").write_bytes(todo("vdir-3", "Task ✓", "DUE;VALUE=DATE:20261224", "X-PRIVATE;X-P=\"a:b;c\":kept"))
         (contacts / "apple.vcf").write_bytes(APPLE_CARD)
         (contacts / "group.vcf").write_bytes(APPLE_GROUP)
@@ -282,9 +283,11 @@ def many(report, aim):
         for number in range(count):
             # Long lines folded by hand in odd places, so that a server that unfolds and folds again is found out.
             (folder / f"{number}.ics").write_bytes(event(
-                f"many-{number}", f"Event {number}", f"2027{number % 12 + 1:02}{number % 28 + 1:02}T100000Z", f"2027{number % 12 + 1:02}{number % 28 + 1:02}T110000Z",
-                f"DESCRIPTION:a line folded ea", f" rly\\, number {number} \\; with \\n breaks and ü", f"X-SERIAL:{number:06}"))
-            (contacts / f"{number}.vcf").write_bytes(lines("BEGIN:VCARD", "VERSION:3.0", f"UID:many-card-{number}", f"N:Person;{number};;;", f"FN:Person {number}",
+                f"many-{number}", f"Event {number}", f"2027{number % 12 + 1:02}{number % 28 + 1:02}T100000Z",
+                f"2027{number % 12 + 1:02}{number % 28 + 1:02}T110000Z",
+                "DESCRIPTION:a line folded ea", f" rly\\, number {number} \\; with \\n breaks and ü", f"X-SERIAL:{number:06}"))
+            (contacts / f"{number}.vcf").write_bytes(lines("BEGIN:VCARD", "VERSION:3.0", f"UID:many-card-{number}", f"N:Person;{number};;;",
+                                                           f"FN:Person {number}",
                                                           f"item1.EMAIL:p{number}@example.com", "item1.X-ABLabel:odd", "END:VCARD"))
         pairs.sync()
         pairs.assert_equal(f"calendars/{name}", calendar, count)
