@@ -154,6 +154,10 @@ class Player:
         self.trace += self.client.last
         return answer
 
+    def is_home(self, uri):
+        return any(self.variables.fill(f"${kind}{number}:").rstrip("/") == uri.rstrip("/")
+                   for number in range(1, self.layout.accounts + 1) for kind in ("calendarhome", "addressbookhome"))
+
     def owner_of(self, uri):
         """The login of the account that a path belongs to: it stands in for Apple's administrator, who may do everything."""
         for number in range(1, self.layout.accounts + 1):

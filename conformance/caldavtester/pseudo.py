@@ -77,6 +77,8 @@ def delete_all(player, request, uri):
         answer = player.send("DELETE", href, {}, None, request, is_quoted=False)
         if answer.status // 100 != 2:
             raise Mismatch(f"DELETEALL: DELETE {href} got {answer.status}")
+    if player.is_home(uri):
+        player.furnish()  # see Player.start
 
 
 def wait_for_count(player, request, uri, count):
