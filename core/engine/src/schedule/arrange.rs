@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use allod_formats::calendar::itip::{
-    self, Owner, Refusal, Standing, attendee_write, keep_answers, organizer_write, set_status,
+    self, Making, Message, Method, Owner, Refusal, Standing, attendee_write, keep_answers, organizer_write,
+    set_status,
 };
 use allod_meta::{Lookup, View};
 use allod_model::{ContentId, Detail, Error, ErrorKind, Kind, NodeId, Path, Precondition, Result, Seq};
@@ -186,7 +187,6 @@ impl Session {
         reply: bool,
     ) -> Res<Arranged> {
         let view = self.view()?;
-        let making = making(self.core().0.env.now());
         let was = old.as_ref().map_or(Standing::None, |old| old.standing);
         if let (Some(was), Some(now)) = (&old, new)
             && uid_of(&was.bytes) != uid_of(now)
@@ -213,29 +213,15 @@ impl Session {
             _ => None,
         };
         let given = merged.as_deref().or(new);
-        let (mut stored, messages) = match (was, now_standing) {
-            (Standing::Organizer, Standing::Attendee | Standing::OnHisOwn) => {
-                return Err(refused(Refusal::OrganizerChange("an event keeps its organizer")).into());
-            }
-            (Standing::Attendee, Standing::Organizer | Standing::None) if new.is_some() => {
-                let why = "an attendee neither takes an event over nor himself off its list";
-                return Err(refused(Refusal::AttendeeChange(why)).into());
-            }
-            (Standing::Organizer, _) | (_, Standing::Organizer) => {
-                let old = old.filter(|_| was == Standing::Organizer);
-                let new = given.filter(|_| now_standing == Standing::Organizer);
-                let strict = pre.if_match.is_some() && pre.if_schedule_tag.is_none();
-                let write = organizer_write(old, new, owner, strict, making).map_err(refused)?;
-                (write.stored, write.messages)
-            }
-            (Standing::Attendee, Standing::Attendee | Standing::None) | (_, Standing::Attendee) => {
-                let old = old.filter(|_| was == Standing::Attendee);
-                let new = given.filter(|_| now_standing == Standing::Attendee);
-                let write = attendee_write(old, new, owner, making).map_err(refused)?;
-                (write.stored, write.reply.into_iter().filter(|_| reply || new.is_some()).collect())
-            }
-            _ => (None, Vec::new()),
+        let change = Change {
+            was,
+            now: now_standing,
+            owner,
+            strict: pre.if_match.is_some() && pre.if_schedule_tag.is_none(),
+            making: making(self.core().0.env.now()),
         };
+        let (mut stored, messages) = change.judge(old, given).map_err(refused)?;
+        let messages = if reply || new.is_some() { messages } else { change.unanswered(messages) };
         stored = stored.or(merged);
         let (outgoing, statuses) = self.core().route(&view, self.handle().id(), messages, false)?;
         if let Some(new) = new {
@@ -296,6 +282,53 @@ impl Session {
             outgoing.extend(Arc::try_unwrap(one.outgoing).unwrap_or_default());
         }
         Ok(Arranged { seen: Seen::Folder(row.token), outgoing: Arc::new(outgoing), ..Arranged::default() })
+    }
+}
+
+/// A write as scheduling sees it.
+struct Change<'s> {
+    was: Standing,
+    now: Standing,
+    owner: &'s Owner,
+    /// The client knew what was stored.
+    strict: bool,
+    making: Making<'s>,
+}
+
+impl Change<'_> {
+    /// What is to be stored where it is not what was given, and what is to be sent.
+    fn judge(
+        &self,
+        old: Option<&[u8]>,
+        new: Option<&[u8]>,
+    ) -> std::result::Result<(Option<Vec<u8>>, Vec<Message>), Refusal> {
+        match (self.was, self.now) {
+            (Standing::Organizer, Standing::Attendee | Standing::OnHisOwn) => {
+                Err(Refusal::OrganizerChange("an event keeps its organizer"))
+            }
+            (Standing::Attendee, Standing::Organizer | Standing::None) if new.is_some() => {
+                let why = "an attendee neither takes an event over nor himself off its list";
+                Err(Refusal::AttendeeChange(why))
+            }
+            (Standing::Organizer, _) | (_, Standing::Organizer) => {
+                let old = old.filter(|_| self.was == Standing::Organizer);
+                let new = new.filter(|_| self.now == Standing::Organizer);
+                let write = organizer_write(old, new, self.owner, self.strict, self.making)?;
+                Ok((write.stored, write.messages))
+            }
+            (Standing::Attendee, Standing::Attendee | Standing::None) | (_, Standing::Attendee) => {
+                let old = old.filter(|_| self.was == Standing::Attendee);
+                let new = new.filter(|_| self.now == Standing::Attendee);
+                let write = attendee_write(old, new, self.owner, self.making)?;
+                Ok((write.stored, write.reply.into_iter().collect()))
+            }
+            _ => Ok((None, Vec::new())),
+        }
+    }
+
+    /// RFC 6638 §8.1: no answer is wanted; what an organizer cancels is no answer.
+    fn unanswered(&self, messages: Vec<Message>) -> Vec<Message> {
+        messages.into_iter().filter(|message| message.method != Method::Reply).collect()
     }
 }
 

@@ -1,12 +1,13 @@
 //! A message that arrives at an account of this server: into its calendar and its inbox, in one commit.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use allod_blobs::Finished;
 use allod_formats::calendar::itip::{
     Ignored, Method, apply_cancel, apply_reply, apply_request, incoming, refresh,
 };
-use allod_meta::Lookup;
+use allod_meta::{Direction, KeyRange, Lookup};
 use allod_model::{AccountId, EntryKey, Error, ErrorKind, Kind, Name, NameRule, NodeId, Result};
 use bytes::Bytes;
 
@@ -24,14 +25,15 @@ use crate::core::Core;
 use crate::fault::Res;
 use crate::keys::Keys;
 use crate::node::PutOptions;
+use crate::reading::Records;
 use crate::record::{Actor, Entry, File, What, hex};
 use crate::rules::Facts;
 use crate::session::Session;
 use crate::typed::Typed;
 use crate::write::{new_file, short_digest};
 
-/// Messages in an inbox; beyond, others must wait until some are read.
-const INBOX_MESSAGES_MAX: u64 = 10_000;
+/// Messages in an inbox: not every client looks there, so the oldest go when new ones come.
+const INBOX_MESSAGES_MAX: u64 = 1_000;
 const MEDIA_TYPE: &str = "text/calendar; charset=utf-8";
 /// The window that deliveries come by, as history shows it.
 pub const PROTOCOL: &str = "scheduling";
@@ -377,11 +379,25 @@ fn check_unlocked(commit: &mut Commit, object: &ObjectChange) -> Res<()> {
     crate::lock::check(commit, &located.path, &spot, crate::lock::Touch::Content, &[])
 }
 
+/// Removes the member that has stood in a folder for the longest time.
+fn drop_oldest(commit: &mut Commit, folder: NodeId) -> Res<()> {
+    let prefix = commit.keys.changes(folder);
+    let mut oldest = None;
+    let range = KeyRange::prefix(&prefix);
+    commit.txn.each_in(&range, Direction::Forward, prefix.len() + 8, &mut |key, live| {
+        if live == [1] {
+            oldest = Some(EntryKey::from_bytes(key));
+        }
+        Ok(if oldest.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    oldest.map_or(Ok(()), |key| commit.replace(folder, &key, None))
+}
+
 /// Writes a message into the inbox. An account without one does without it.
 fn put_item(commit: &mut Commit, stored: &Stored, name: &str) -> Res<()> {
     let Some(inbox) = calendars::inbox(&*commit.txn, commit.keys)? else { return Ok(()) };
     if commit.folder(inbox.folder)?.members >= INBOX_MESSAGES_MAX {
-        return Err(Error::too_large("messages in an inbox", INBOX_MESSAGES_MAX).into());
+        drop_oldest(commit, inbox.folder)?;
     }
     let key = item_key(name)?;
     let facts = Facts { media_type: Some(MEDIA_TYPE.to_owned()), ..Facts::default() };

@@ -557,6 +557,57 @@ async fn messages_to_elsewhere_wait_for_whoever_mails_them() {
     bench.assert_clean().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn answers_and_changes_race_safely() {
+    let (bench, people) = people(&NAMES).await;
+    let at = format!("{HOME}/e.ics");
+    write(&people[0], &at, &object("e", "alice", &NAMES, "")).await.unwrap();
+    let mut tasks = Vec::new();
+    for who in 0..3 {
+        let session = people[who].clone();
+        tasks.push(tokio::spawn(async move {
+            for round in 0..12_usize {
+                // Another one was faster: look again.
+                for _ in 0..50 {
+                    let (at, text) = copy_of(&session, "e").await.unwrap();
+                    let known = answer(&text, "alice").0;
+                    assert_eq!(known, "ACCEPTED");
+                    let new = match who {
+                        0 => text
+                            .lines()
+                            .map(|line| match line.starts_with("SUMMARY:") {
+                                true => format!("SUMMARY:{round}\r\n"),
+                                false => format!("{line}\r\n"),
+                            })
+                            .collect(),
+                        _ => with_answer(&text, NAMES[who], ["ACCEPTED", "DECLINED", "TENTATIVE"][round % 3]),
+                    };
+                    match write(&session, &at, &new).await {
+                        Ok(_) => break,
+                        Err(error) => assert!(
+                            matches!(error.kind, ErrorKind::InvalidContent | ErrorKind::Busy),
+                            "{error:?}"
+                        ),
+                    }
+                }
+            }
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    bench.core.deliver_pending().await.unwrap();
+    assert_nothing_waits(&bench.core);
+    for session in &people {
+        let (_, text) = copy_of(session, "e").await.unwrap();
+        assert!(text.contains("SUMMARY:11\r\n"), "{text}");
+        for name in ["bob", "carol"] {
+            assert_eq!(answer(&text, name).0, "TENTATIVE", "{text}");
+        }
+    }
+    bench.assert_clean().await;
+}
+
 #[tokio::test]
 async fn answers_come_by_mail_too() {
     // RFC 6047

@@ -21,6 +21,7 @@ mod parts;
 mod reply;
 mod request;
 mod status;
+mod writer;
 
 pub use address::{Owner, canonical_address};
 pub use attendee::{AttendeeWrite, attendee_write};
@@ -38,8 +39,10 @@ use crate::limits::{Exceeded, Limits};
 use crate::value::Utc;
 use crate::{Document, calendar::Object};
 
-/// Attendees of one object, all instances together, that are scheduled with.
-pub const ATTENDEES_MAX: usize = 2_000;
+/// ATTENDEE lines of one object, those of all instances together.
+pub const ATTENDEES_MAX: usize = 20_000;
+/// People whom the organizer of one object sends to.
+pub const PEOPLE_MAX: usize = 2_000;
 /// Components (a recurring one and its overrides) of an object that is scheduled.
 pub const COMPONENTS_MAX: usize = 2_000;
 /// Bytes of one message.

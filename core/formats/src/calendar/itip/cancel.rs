@@ -1,6 +1,6 @@
 //! A CANCEL that arrives at an attendee: RFC 5546 §3.2.5, RFC 6638 §4.1.
 
-use super::derive::time_line;
+use super::derive::{beginning, time_line};
 use super::edits::Edits;
 use super::incoming::method_of;
 use super::parts::{LAST_STAMP, Part, Parts};
@@ -58,8 +58,7 @@ fn cancelled(stored: &Parts<'_, '_>, message: &Parts<'_, '_>, owner: &Owner) -> 
         outcome = Ok(());
         match (stored.master(), own) {
             (Some(master), own) => {
-                let line =
-                    master.component.first("DTSTART").and_then(|like| time_line(stored, "EXDATE", like, id));
+                let line = beginning(master.component).and_then(|like| time_line(stored, "EXDATE", like, id));
                 if let Some(line) = line {
                     edits.insert_line(master.component.end().start, &line);
                 }

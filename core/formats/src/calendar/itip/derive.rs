@@ -32,12 +32,19 @@ pub(super) fn time_line(parts: &Parts<'_, '_>, name: &str, like: &Property<'_>, 
     Some(format!("{name}{head}:{value}"))
 }
 
+/// What the times of a series are written like. A task without a beginning recurs by when it is due.
+pub(super) fn beginning<'s, 'a>(component: &'s Component<'a>) -> Option<&'s Property<'a>> {
+    component.first("DTSTART").or(component.first("DUE"))
+}
+
 /// The lines that tell when one instance takes place: RECURRENCE-ID, DTSTART, and DTEND, DUE or DURATION.
 pub(super) fn instance_lines(parts: &Parts<'_, '_>, master: &Component<'_>, id: Utc) -> Vec<String> {
     let mut lines = Vec::new();
     let Some(times) = &parts.times else { return lines };
+    if let Some(like) = beginning(master) {
+        lines.extend(time_line(parts, "RECURRENCE-ID", like, id));
+    }
     if let Some(start) = master.first("DTSTART") {
-        lines.extend(time_line(parts, "RECURRENCE-ID", start, id));
         lines.extend(time_line(parts, "DTSTART", start, id));
     }
     let end = times.end_of(times.zone.wall(id), id);

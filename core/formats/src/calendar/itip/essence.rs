@@ -65,21 +65,9 @@ const NEVER: [&str; 24] = [
     "EXRULE",
 ];
 
-/// What the organizer alone decides. Other properties are an attendee's to change: clients add their own, and one that
-/// is refused by the whole event loses his answer.
-const ORGANIZERS: [&str; 11] = [
-    "SUMMARY",
-    "DESCRIPTION",
-    "LOCATION",
-    "STATUS",
-    "GEO",
-    "RESOURCES",
-    "URL",
-    "PRIORITY",
-    "CONTACT",
-    "CONFERENCE",
-    "RELATED-TO",
-];
+/// What the organizer alone decides. Other properties are an attendee's to change: clients add their own and spell
+/// others anew, and one that is refused the whole event loses his answer.
+const ORGANIZERS: [&str; 3] = ["SUMMARY", "DESCRIPTION", "LOCATION"];
 
 impl Essence {
     /// Of a component as it stands.
@@ -232,16 +220,17 @@ fn rest(component: &Component<'_>, matters: Matters) -> Vec<(String, String)> {
         if !counts || (name == "STATUS" && component.is("VTODO")) {
             continue;
         }
-        let value = unescape_text(property.value());
-        let value = value.trim();
+        // Programs differ in the spaces and line ends that they keep.
+        let value = unescape_text(property.value()).split_whitespace().collect::<Vec<_>>().join(" ");
         // CONFIRMED is what an event without STATUS is taken for; an empty text says nothing.
-        if value.is_empty() || (name == "STATUS" && value.eq_ignore_ascii_case("CONFIRMED")) {
-            continue;
+        let nothing = match name.as_str() {
+            "STATUS" => value.eq_ignore_ascii_case("CONFIRMED"),
+            "PRIORITY" => value == "0",
+            _ => value.is_empty(),
+        };
+        if !nothing {
+            rows.push((name, value));
         }
-        if name == "PRIORITY" && value == "0" {
-            continue;
-        }
-        rows.push((name, value.replace("\r\n", "\n")));
     }
     rows.sort_unstable();
     rows.dedup();

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::derive::instance_edits;
+use super::derive::{beginning, instance_edits};
 use super::edits::{Edits, ended};
 use super::essence::{Essence, Matters};
 use super::incoming::method_of;
@@ -123,7 +123,7 @@ impl<'a> Arrival<'_, '_, 'a> {
                 // RFC 6638 §3.2.6: to him, the series is without it.
                 let (Some(master), Some(id)) = (master, part.id) else { continue };
                 let line = gone.iter().find(|(other, _)| *other == id).map(|(_, line)| line.clone());
-                let like = master.component.first("DTSTART");
+                let like = beginning(master.component);
                 let made = || super::derive::time_line(message, "EXDATE", like?, id);
                 if let Some(line) = line.or_else(made).filter(|_| master.own(self.owner).is_some()) {
                     edits.insert_line(master.component.end().start, &line);
