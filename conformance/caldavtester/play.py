@@ -121,10 +121,7 @@ class Player:
         answer = self.send(method, uri, fields, body, request, is_quoted=request.is_quoted and not is_href)
         complaints = self.complaints(request, uri, answer) if is_checked else []
         # Values are kept even of an answer that is wrong, so that one fault does not bring down all that follows.
-        try:
-            grab.from_answer(self, request.grabs, answer)
-        except Mismatch as error:
-            complaints.append(str(error))
+        complaints += grab.from_answer(self, request.grabs, answer)
         if complaints:
             raise Mismatch(" || ".join(complaints))
         return answer

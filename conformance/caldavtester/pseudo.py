@@ -48,6 +48,8 @@ def resolve(player, request):
             player.variables.grab(request.grabs.uri, player.found_uri)
         return (None, None, False) if method == "FINDNEW" else ("GET", player.found_uri, True)
     elif uris == ["$"]:
+        if player.found_uri is None:
+            raise Mismatch(f"{method} $: nothing has been found yet")
         return request.method, player.found_uri, True
     else:
         return request.method, None, False
