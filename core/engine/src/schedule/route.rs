@@ -79,7 +79,7 @@ impl Core {
                     {
                         "3.7"
                     }
-                    None if silent => continue,
+                    None if silent || out.message.follows_cancel => continue,
                     None if room == 0 => "5.1",
                     None => {
                         room -= 1;
