@@ -137,6 +137,10 @@ impl Sparse<'_, '_, '_> {
             None => copy(&mut out, &["RECURRENCE-ID", "DTSTART", "DTEND", "DUE", "DURATION"]),
         }
         copy(&mut out, &["SUMMARY"]);
+        if reply && self.instance.is_none() {
+            // What is answered, where the organizer's next revision is there before the answer.
+            copy(&mut out, &["RRULE", "RDATE"]);
+        }
         if reply {
             copy(&mut out, &["COMMENT", "PERCENT-COMPLETE", "COMPLETED"]);
         } else {
