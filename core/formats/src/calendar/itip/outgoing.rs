@@ -128,7 +128,10 @@ impl Sparse<'_, '_, '_> {
             }
         };
         copy(&mut out, &["UID"]);
-        out.line(&format!("SEQUENCE:{}", self.sequence));
+        // RFC 5546 §3.2.3: to be there where it is not zero.
+        if self.sequence > 0 || component.first("SEQUENCE").is_some() {
+            out.line(&format!("SEQUENCE:{}", self.sequence));
+        }
         out.line(&format!("DTSTAMP:{}", making.now));
         match self.instance {
             Some(id) => {
