@@ -94,7 +94,7 @@ impl Gateway for Dav {
     }
 
     fn mounts(&self) -> Vec<Mount> {
-        let discovery: &[&str] = &["OPTIONS", "PROPFIND", "REPORT", "GET", "HEAD"];
+        let discovery: &[&str] = &["OPTIONS", "PROPFIND", "REPORT", "GET", "HEAD", "DELETE", "COPY", "MOVE"];
         let [well_caldav, well_carddav] = well_known::PLACES;
         vec![
             Mount::prefix(PUBLISHED_PREFIX),

@@ -61,6 +61,10 @@ pub(crate) async fn handle(visit: &Visit<'_>, root: Element<'_>) -> Answer {
 
 /// A multistatus with the principal, if it was found.
 async fn principals(visit: &Visit<'_>, root: Element<'_>, found: bool) -> Answer {
+    if root.children().filter(|child| child.is_dav("prop")).count() > 1 {
+        // RFC 3744 §9.2 to §9.4: at most one.
+        return Err(Failure::bad_request("the report has at most one prop"));
+    }
     let plan = match root.dav_child("prop") {
         Some(prop) => {
             Plan::only(prop).ok_or_else(|| Failure::bad_request("too many properties are asked for"))?
@@ -92,7 +96,8 @@ async fn matches_search(visit: &Visit<'_>, root: Element<'_>) -> Result<bool, Fa
     };
     let any = root.attribute("test") == Some("anyof");
     if root.dav_child("property-search").is_none() {
-        return Err(Failure::bad_request("nothing is searched for"));
+        // The grammar wants one; libraries list all principals without.
+        return Ok(true);
     }
     for search in root.children().filter(|child| child.is_dav("property-search")) {
         let text = search.dav_child("match").map(Element::text).unwrap_or_default();

@@ -70,9 +70,11 @@ pub struct Preference {
     pub representation: bool,
 }
 
-/// Reads `Prefer`.
+/// Reads `Prefer`, and `Brief`, which was there before it.
 pub fn parse_prefer(headers: &HeaderMap) -> Preference {
     let mut preference = Preference::default();
+    preference.minimal |=
+        headers.get("brief").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"t"));
     for value in headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok()) {
         for word in value.split([',', ';']) {
             let word: String = word.chars().filter(|c| !c.is_whitespace() && *c != '"').collect();
@@ -109,6 +111,11 @@ pub(crate) fn parse_plan(document: Option<&Document>) -> Result<Plan, Failure> {
         return Err(Failure::bad_request("the body of PROPFIND is a propfind element"));
     }
     let too_many = || Failure::bad_request("too many properties are asked for");
+    let kinds = ["prop", "allprop", "propname"].iter().filter(|name| root.dav_child(name).is_some()).count();
+    if kinds > 1 {
+        // RFC 4918 §14.20: one of the three.
+        return Err(Failure::bad_request("propfind holds one of prop, allprop and propname"));
+    }
     if let Some(prop) = root.dav_child("prop") {
         return Plan::only(prop).ok_or_else(too_many);
     }

@@ -11,6 +11,7 @@ use crate::error::{Answer, Doing, Failure};
 use crate::handle::{Call, xml};
 use crate::matches::{self, Question};
 use crate::plan::Plan;
+use crate::principal::{ADDRESSBOOK_HOME, CALENDAR_HOME};
 use crate::propfind::{self, Depth, MULTISTATUS_HEAD, MULTISTATUS_TAIL, parse_depth, parse_prefer};
 use crate::props::Subject;
 
@@ -87,8 +88,11 @@ pub(crate) async fn folders(call: &Call, node: &Node, kind: Kind) -> Result<Vec<
         }),
         // A home and the like: its members are folders.
         Some(Kind::Plain) => match depth {
-            Depth::Zero | Depth::One => Ok(Vec::new()),
-            Depth::Infinity => {
+            Depth::Zero => Ok(Vec::new()),
+            // By the letter, 1 ends at the calendars themselves, which are no objects. Who asks a home means what is in
+            // them.
+            Depth::One if !is_home(&call.path) => Ok(Vec::new()),
+            Depth::One | Depth::Infinity => {
                 let found = matches::folders_within(&call.session, &call.path, kind).await;
                 found.map_err(call.failing(Doing::Report))
             }
@@ -96,6 +100,10 @@ pub(crate) async fn folders(call: &Call, node: &Node, kind: Kind) -> Result<Vec<
         // RFC 3253 §3.6.
         _ => Err(Failure::forbidden("supported-report")),
     }
+}
+
+fn is_home(path: &allod_model::Path) -> bool {
+    matches!(path.names(), [one] if [CALENDAR_HOME, ADDRESSBOOK_HOME].iter().any(|home| home.as_bytes() == one.as_bytes()))
 }
 
 /// The one object that the question is about.

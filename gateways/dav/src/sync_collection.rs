@@ -35,9 +35,10 @@ struct Query {
 
 /// Answers the report.
 pub(crate) async fn handle(call: &Call, root: Element<'_>) -> Answer {
-    // RFC 6578 §3.2 wants 0; Thunderbird sends 1 (Appendix A), DAVx5 0, others nothing.
+    // RFC 6578 §3.2 wants 0; Thunderbird sends 1 (Appendix A), DAVx5 0, others nothing. Infinity means the whole tree
+    // (Appendix A), which §3.3 allows to refuse by this name.
     if parse_depth(&call.headers, Depth::Zero)? == Depth::Infinity {
-        return Err(Failure::bad_request("this report works with Depth: 0"));
+        return Err(Failure::forbidden("sync-traversal-supported"));
     }
     let failing = call.failing(Doing::Report);
     let node = call.stat(true).await.map_err(&failing)?;
