@@ -9,7 +9,7 @@ use allod_formats::calendar::itip::{
 use allod_meta::{Lookup, View};
 use allod_model::{ContentId, Detail, Error, ErrorKind, Kind, NodeId, Path, Precondition, Result, Seq};
 
-use super::calendars::{check_not_default, find_uid, is_scheduled};
+use super::calendars::{calendars, check_not_default, find_uid, home, is_scheduled};
 use super::making;
 use super::route::{Outgoing, write};
 use crate::commit::Commit;
@@ -49,7 +49,7 @@ enum Seen {
     NothingScheduled,
     /// This content.
     Content(ContentId),
-    /// A folder in this state.
+    /// A folder in which, at any depth, this was the last change.
     Folder(Seq),
 }
 
@@ -88,7 +88,7 @@ impl Arranged {
         check_not_default(commit, entry.node)?;
         let row = commit.folder(entry.node)?;
         match self.seen {
-            Seen::Folder(seen) if seen != row.token => Err(overtaken()),
+            Seen::Folder(seen) if seen != row.below => Err(overtaken()),
             _ => Ok(()),
         }
     }
@@ -266,22 +266,38 @@ impl Session {
         match found {
             None => Ok(Arranged::default()),
             Some((entry, None)) => self.arrange(Some(&entry), None, &Precondition::default(), reply).await,
-            Some((entry, Some(row))) => self.arrange_calendar(entry.node, &row, reply).await,
+            Some((entry, Some(row))) => self.arrange_folder(path, entry.node, &row, reply).await,
         }
     }
 
-    async fn arrange_calendar(&self, folder: NodeId, row: &Folder, reply: bool) -> Result<Arranged> {
-        if row.kind != Kind::Calendar {
+    /// A calendar with all that is in it, or the home with all calendars.
+    async fn arrange_folder(
+        &self,
+        path: &Path,
+        folder: NodeId,
+        row: &Folder,
+        reply: bool,
+    ) -> Result<Arranged> {
+        let is_home = home()? == *path;
+        if row.kind != Kind::Calendar && !is_home {
             return Ok(Arranged::default());
         }
         let (me, keys) = (self.clone(), self.keys());
-        let members = crate::core::blocking(move || scheduled_members(&me.view()?, keys, folder)).await?;
+        let members = crate::core::blocking(move || {
+            let view = me.view()?;
+            let folders = match is_home {
+                true => calendars(&view, keys)?.into_iter().map(|calendar| calendar.folder).collect(),
+                false => vec![folder],
+            };
+            let of = |folder| scheduled_members(&view, keys, folder);
+            Ok(folders.into_iter().map(of).collect::<Res<Vec<_>>>()?.concat())
+        });
         let mut outgoing = Vec::new();
-        for entry in &members {
+        for entry in &members.await? {
             let one = self.arrange(Some(entry), None, &Precondition::default(), reply).await?;
             outgoing.extend(Arc::try_unwrap(one.outgoing).unwrap_or_default());
         }
-        Ok(Arranged { seen: Seen::Folder(row.token), outgoing: Arc::new(outgoing), ..Arranged::default() })
+        Ok(Arranged { seen: Seen::Folder(row.below), outgoing: Arc::new(outgoing), ..Arranged::default() })
     }
 }
 

@@ -393,9 +393,13 @@ async fn declining_by_removal_can_be_silent() {
     rename(alice, "public/e.ics", "Calendars/Work/e.ics").await.unwrap();
     assert_eq!(answer(&read(alice, "Calendars/Work/e.ics").await, "carol").1.as_deref(), Some("1.2"));
     assert!(!only(carol).await.1.contains("CANCELLED"));
-    // A calendar that goes cancels what is in it.
+    // A calendar that goes cancels what is in it, and so does all that goes together.
     remove(alice, "Calendars/Work").await.unwrap();
     assert!(only(carol).await.1.contains("CANCELLED"));
+    write(alice, &format!("{HOME}/all.ics"), &object("all", "alice", &["alice", "carol"], "")).await.unwrap();
+    assert!(!copy_of(carol, "all").await.unwrap().1.contains("CANCELLED"));
+    remove(alice, "Calendars").await.unwrap();
+    assert!(copy_of(carol, "all").await.unwrap().1.contains("CANCELLED"));
 }
 
 #[tokio::test]

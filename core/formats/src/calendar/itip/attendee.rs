@@ -297,7 +297,7 @@ impl<'s, 'd, 'a> Answer<'s, 'd, 'a> {
         let (Some(from), Some(organizer)) = (self.from, self.parts.organizer()) else { return Ok(None) };
         let bytes = envelope(self.parts, Method::Reply, self.making, &self.zones, &self.blocks);
         if bytes.len() > MESSAGE_BYTES_MAX {
-            return Err(Refusal::TooMany("the answer would be too large"));
+            return Err(Refusal::TooLarge);
         }
         let main = self.parts.master().or(self.parts.list.first());
         let summary = main.and_then(|part| part.component.value("SUMMARY"));
