@@ -11,7 +11,6 @@ use crate::error::{Answer, Doing, Failure};
 use crate::handle::{Call, xml};
 use crate::matches::{self, Question};
 use crate::plan::Plan;
-use crate::principal::{ADDRESSBOOK_HOME, CALENDAR_HOME};
 use crate::propfind::{self, Depth, MULTISTATUS_HEAD, MULTISTATUS_TAIL, parse_depth, parse_prefer};
 use crate::props::Subject;
 
@@ -86,12 +85,10 @@ pub(crate) async fn folders(call: &Call, node: &Node, kind: Kind) -> Result<Vec<
             Depth::Zero => Vec::new(),
             Depth::One | Depth::Infinity => vec![call.path.clone()],
         }),
-        // A home and the like: its members are folders.
+        // A home and the like: its members are folders. By the letter depth 1 ends there; what is asked for are the
+        // objects in them, and Apple's server and Cyrus answer so.
         Some(Kind::Plain) => match depth {
             Depth::Zero => Ok(Vec::new()),
-            // By the letter, 1 ends at the calendars themselves, which are no objects. Who asks a home means what is in
-            // them.
-            Depth::One if !is_home(&call.path) => Ok(Vec::new()),
             Depth::One | Depth::Infinity => {
                 let found = matches::folders_within(&call.session, &call.path, kind).await;
                 found.map_err(call.failing(Doing::Report))
@@ -100,10 +97,6 @@ pub(crate) async fn folders(call: &Call, node: &Node, kind: Kind) -> Result<Vec<
         // RFC 3253 §3.6.
         _ => Err(Failure::forbidden("supported-report")),
     }
-}
-
-fn is_home(path: &allod_model::Path) -> bool {
-    matches!(path.names(), [one] if [CALENDAR_HOME, ADDRESSBOOK_HOME].iter().any(|home| home.as_bytes() == one.as_bytes()))
 }
 
 /// The one object that the question is about.

@@ -56,17 +56,17 @@ pub(crate) fn namespace_of(kind: Kind) -> Option<&'static str> {
 /// RFC 4791 §5.3.2.1, RFC 6352 §6.3.2.1: a media type that the folder does not keep. One that says nothing, or what a
 /// program calls everything, is judged by the content.
 pub(crate) async fn media_type(call: &Call, given: Option<&str>) -> Result<(), Failure> {
-    const SAYS_NOTHING: [&str; 7] = [
-        "text/calendar",
-        "text/vcard",
-        "text/x-vcard",
-        "text/directory",
+    // What programs have called vCards.
+    const CARDS: [&str; 4] = ["text/vcard", "text/x-vcard", "text/directory", "application/vcard"];
+    const SAYS_NOTHING: [&str; 4] = [
+        "text/plain",
         "application/octet-stream",
         "binary/octet-stream",
         "application/x-www-form-urlencoded",
     ];
     let essence = given.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    if essence.is_empty() || SAYS_NOTHING.iter().any(|known| known.eq_ignore_ascii_case(essence)) {
+    let is = |known: &&str| known.eq_ignore_ascii_case(essence);
+    if essence.is_empty() || SAYS_NOTHING.iter().any(is) {
         return Ok(());
     }
     let Some(parent) = call.path.parent() else { return Ok(()) };
@@ -75,8 +75,8 @@ pub(crate) async fn media_type(call: &Call, given: Option<&str>) -> Result<(), F
         Err(Failure::condition(namespace, condition, "this media type is not kept here"))
     };
     match node.folder.map(|facts| facts.kind) {
-        Some(Kind::Calendar) => refused(CALDAV, "supported-calendar-data"),
-        Some(Kind::AddressBook) => refused(CARDDAV, "supported-address-data"),
+        Some(Kind::Calendar) if !is(&"text/calendar") => refused(CALDAV, "supported-calendar-data"),
+        Some(Kind::AddressBook) if !CARDS.iter().any(is) => refused(CARDDAV, "supported-address-data"),
         _ => Ok(()),
     }
 }

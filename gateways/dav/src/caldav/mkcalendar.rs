@@ -1,8 +1,8 @@
 //! MKCALENDAR (RFC 4791 §5.3.1).
 
-use allod_core::{FolderOptions, Want};
+use allod_core::FolderOptions;
 use allod_kit::RequestBody;
-use allod_model::{Error, ErrorKind, Kind};
+use allod_model::Kind;
 use http::StatusCode;
 
 use crate::error::{Answer, Doing, Failure};
@@ -22,9 +22,8 @@ pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
             }
             let wishes = parse_wishes(document.root(), Kind::Calendar)?;
             if !wishes.refused.is_empty() {
-                // RFC 4791 §5.3.1.1: where something is already, that is what stands in the way.
-                if call.session.stat(&call.path, Want::Any, false).await.is_ok() {
-                    return Err(call.failing(Doing::MakeCalendar)(Error::new(ErrorKind::Exists, "")));
+                if call.stat(false).await.is_ok() {
+                    return Err(Failure::forbidden("resource-must-be-null"));
                 }
                 // RFC 4791 §5.3.1.1: 207 says what stood in the way; nothing was made.
                 let url = call.url(&call.path, true);
