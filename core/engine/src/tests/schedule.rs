@@ -474,6 +474,49 @@ async fn a_schedule_tag_merges_what_does_not_matter() {
 }
 
 #[tokio::test]
+async fn an_answer_to_one_instance_is_not_lost() {
+    // RFC 6638 Appendix B.7
+    let (_bench, people) = people(&["alice", "bob"]).await;
+    let [alice, bob] = &people[..] else { panic!() };
+    let at = format!("{HOME}/e.ics");
+    let first = object("e", "alice", &["alice", "bob"], "RRULE:FREQ=DAILY;COUNT=5\r\n");
+    write(alice, &at, &first).await.unwrap();
+    let (bobs, text) = only(bob).await;
+    let accepted = with_answer(&text, "bob", "ACCEPTED");
+    let begin = accepted.find("BEGIN:VEVENT").unwrap();
+    let end = accepted.find("END:VCALENDAR").unwrap();
+    let one = with_answer(&text, "bob", "DECLINED")[begin..end]
+        .replace("RRULE:FREQ=DAILY;COUNT=5\r\n", "RECURRENCE-ID:20231203T100000Z\r\n")
+        .replace("20231201T1", "20231203T1");
+    write(bob, &bobs, &format!("{}{one}{}", &accepted[..end], &accepted[end..])).await.unwrap();
+    let declined = |text: &str| {
+        let all = parties(text.as_bytes()).unwrap();
+        let own = all.iter().find(|one| one.instance.is_some()).unwrap();
+        let bob = own.attendees.iter().find(|party| party.canonical.contains("bob")).unwrap();
+        (all.len(), bob.partstat.clone())
+    };
+    assert_eq!(declined(&read(alice, &at).await), (2, "DECLINED".to_owned()));
+    assert_eq!(answer(&read(alice, &at).await, "bob").0, "ACCEPTED");
+    // A client that knows of no answer, and does not say what it knows.
+    write(alice, &at, &first.replace("SUMMARY:Lunch", "SUMMARY:Tea")).await.unwrap();
+    let text = read(alice, &at).await;
+    assert_eq!(
+        (declined(&text), answer(&text, "bob").0),
+        ((2, "DECLINED".to_owned()), "ACCEPTED".to_owned())
+    );
+    let (_, text) = only(bob).await;
+    assert_eq!(
+        (declined(&text), answer(&text, "bob").0),
+        ((2, "DECLINED".to_owned()), "ACCEPTED".to_owned())
+    );
+    assert_eq!(text.matches("SUMMARY:Tea").count(), 2);
+    // Taking the instance off the calendar says the same.
+    let cancelled = first.replace("RRULE", "EXDATE:20231204T100000Z\r\nRRULE");
+    write(alice, &at, &cancelled).await.unwrap();
+    assert!(only(bob).await.1.contains("EXDATE:20231204T100000Z"));
+}
+
+#[tokio::test]
 async fn busy_times_are_told_and_no_more() {
     // RFC 6638 §5
     let (_bench, people) = people(&["alice", "bob", "carol"]).await;
