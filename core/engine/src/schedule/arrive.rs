@@ -34,6 +34,8 @@ use crate::write::{new_file, short_digest};
 
 /// Messages in an inbox: not every client looks there, so the oldest go when new ones come.
 const INBOX_MESSAGES_MAX: u64 = 1_000;
+/// People of this server who are told of each other's answers; in a larger circle everybody would be busy with it.
+const REFRESHED_PEOPLE_MAX: usize = 100;
 const MEDIA_TYPE: &str = "text/calendar; charset=utf-8";
 /// The window that deliveries come by, as history shows it.
 pub const PROTOCOL: &str = "scheduling";
@@ -283,7 +285,9 @@ impl Session {
     fn refreshes(&self, bytes: &[u8], replied: &str) -> Res<Vec<Outgoing>> {
         let view = self.view()?;
         let messages = refresh(bytes, replied, making(self.core().0.env.now())).unwrap_or_default();
-        Ok(self.core().route(&view, self.handle().id(), messages, true)?.0)
+        let outgoing = self.core().route(&view, self.handle().id(), messages, true)?.0;
+        let people: usize = outgoing.iter().map(|out| out.local.len()).sum();
+        Ok(if people > REFRESHED_PEOPLE_MAX { Vec::new() } else { outgoing })
     }
 
     fn take_over(

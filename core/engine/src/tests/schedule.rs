@@ -143,6 +143,8 @@ async fn an_invitation_arrives_is_answered_and_told_to_all() {
 
     // Only Dave's is on its way by mail: the refresh was not.
     let waiting = bench.core.operator().outbox().list(10).await.unwrap();
+    let audit = bench.core.operator().audit("alice", 10).await.unwrap();
+    assert!(audit.iter().any(|one| one.event == "message-delivered" && one.text.contains("mailto:bob")));
     assert_eq!(waiting.len(), 1);
     assert_eq!((waiting[0].method, waiting[0].to.as_str()), (Method::Request, "mailto:dave@elsewhere.org"));
 
