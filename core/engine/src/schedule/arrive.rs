@@ -297,18 +297,25 @@ impl Session {
         consequential: bool,
         outgoing: Vec<Outgoing>,
     ) -> Res<std::result::Result<Change, Outcome>> {
-        let folder = match &located {
-            Some(located) => located.folder,
-            None => match calendars::default_calendar(&self.view()?, self.keys())? {
-                Some(calendar) => calendar.folder,
-                // RFC 6638 §4.3: MUST reject.
-                None => return Ok(Err(Outcome::Refused("5.3"))),
-            },
-        };
         let name = Name::new(b"event.ics", NameRule::Strict)?;
         // RFC 6638 §4: what a calendar demands, it demands of deliveries too.
         let Ok(facts) = self.core().0.rules.of(Kind::Calendar)?.judge(&name, Some(&bytes)) else {
             return Ok(Err(Outcome::Refused("5.3")));
+        };
+        let component = facts.typed.as_deref().and_then(|typed| match typed {
+            Typed::Event(event) => Some(event.component),
+            Typed::Card(_) => None,
+        });
+        let folder = match &located {
+            Some(located) => located.folder,
+            None => {
+                let component = component.unwrap_or_default();
+                match calendars::default_calendar(&self.view()?, self.keys(), component)? {
+                    Some(calendar) => calendar.folder,
+                    // RFC 6638 §4.3: MUST reject.
+                    None => return Ok(Err(Outcome::Refused("5.3"))),
+                }
+            }
         };
         let object = Some(ObjectChange { located, folder, bytes, facts, consequential });
         Ok(Ok(Change { object, outgoing }))

@@ -715,7 +715,14 @@ async fn invitations_go_where_their_owner_wants_them() {
     bob.set_default_calendar(&path(HOME)).await.unwrap();
     remove(bob, "Calendars/Work").await.unwrap();
     assert_eq!(answer(&read(alice, &format!("{HOME}/e.ics")).await, "bob").0, "DECLINED");
-    // Without any calendar nothing can be delivered.
+    // A task goes where tasks go.
+    let tasks = FolderOptions {
+        kind: Kind::Calendar,
+        components: Components::named("VTODO").unwrap(),
+        ..FolderOptions::default()
+    };
+    bob.make_folder(&path("Calendars/Tasks"), tasks, Precondition::default()).await.unwrap();
+    // Without any calendar that takes them events cannot be delivered.
     bob.set_default_calendar(&path(HOME)).await.unwrap();
     let away = rename(bob, HOME, "old").await;
     away.unwrap();
