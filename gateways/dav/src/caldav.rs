@@ -5,6 +5,7 @@ pub(crate) mod data;
 pub(crate) mod filter;
 pub(crate) mod freebusy;
 pub(crate) mod inbox;
+pub(crate) mod inbox_settings;
 pub(crate) mod mkcalendar;
 pub(crate) mod multiget;
 pub(crate) mod outbox;

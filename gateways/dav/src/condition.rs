@@ -73,7 +73,8 @@ fn schedule_tag(headers: &HeaderMap) -> Result<Option<String>, Malformed> {
     let Some(value) = headers.get("if-schedule-tag-match") else { return Ok(None) };
     let text = value.to_str().map_err(|_| Malformed)?.trim();
     let tag = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    tag.map(|tag| Some(tag.to_owned())).ok_or(Malformed)
+    // One without quotes is compared as it is.
+    Ok(Some(tag.unwrap_or(text).to_owned()))
 }
 
 /// RFC 4918 §10.4.1: a token in an `If` header counts as submitted, whether its condition was true or not.

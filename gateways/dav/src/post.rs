@@ -2,6 +2,7 @@
 
 use allod_kit::RequestBody;
 use allod_model::Kind;
+use http::StatusCode;
 use http::header::CONTENT_TYPE;
 
 use crate::error::{Answer, Doing, Failure};
@@ -16,6 +17,8 @@ pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
     let node = call.stat(false).await.map_err(call.failing(Doing::Read))?;
     match node.folder.map(|facts| facts.kind) {
         Some(Kind::Outbox) => caldav::outbox::handle(call, body).await,
+        // RFC 6638 §5: busy times are asked for at the outbox.
+        Some(Kind::Inbox) => Err(Failure::new(StatusCode::FORBIDDEN, "post to the outbox")),
         Some(Kind::Calendar | Kind::AddressBook) if is_xml(call) => sharing::handle(call, body).await,
         Some(Kind::Calendar | Kind::AddressBook) if import::is_import(call) => {
             import::handle(call, body).await

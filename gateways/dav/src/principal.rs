@@ -1,7 +1,7 @@
 //! The account as a principal (RFC 3744 §4): where its calendars and address books are and by which addresses it is
 //! known.
 
-use allod_core::{Session, Want};
+use allod_core::{FolderFacts, Session, Want};
 use allod_model::{Error, ErrorKind, Kind, Name, NameRule, Path};
 
 use crate::escape::escape_into;
@@ -85,18 +85,22 @@ fn is_hidden(error: &Error) -> bool {
     matches!(error.kind, ErrorKind::NotFound | ErrorKind::Denied | ErrorKind::WrongKind)
 }
 
-async fn busy_calendars(session: &Session) -> Result<Vec<String>, Error> {
+/// The calendars in the home, and whether they are transparent.
+pub(crate) async fn calendars(session: &Session) -> Result<Vec<(Path, bool)>, Error> {
     let home = Path::parse(CALENDAR_HOME.as_bytes(), NameRule::Strict)?;
     let listing = match session.list(&home, None, CALENDARS_MAX, false).await {
         Err(error) if is_hidden(&error) => return Ok(Vec::new()),
         listing => listing?,
     };
+    let calendar = |facts: &FolderFacts| facts.kind == Kind::Calendar;
+    let known = listing.nodes.into_iter().filter_map(|node| Some((node.folder.filter(calendar)?, node.name)));
+    Ok(known.map(|(facts, name)| (home.join(name), facts.transparent)).collect())
+}
+
+async fn busy_calendars(session: &Session) -> Result<Vec<String>, Error> {
     let base = tree_base(&session.account());
-    let busy = listing
-        .nodes
-        .into_iter()
-        .filter(|node| node.folder.is_some_and(|facts| facts.kind == Kind::Calendar && !facts.transparent));
-    Ok(busy.map(|node| place_url(&base, &home.join(node.name), true)).collect())
+    let busy = calendars(session).await?.into_iter().filter(|(_, transparent)| !transparent);
+    Ok(busy.map(|(path, _)| place_url(&base, &path, true)).collect())
 }
 
 /// Appends the value of a property that only principals have; `false` when this one has it not.

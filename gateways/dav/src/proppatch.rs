@@ -2,16 +2,16 @@
 
 use allod_core::PropertyChange;
 use allod_kit::{RequestBody, ResponseBody, full_body};
-use allod_model::{Error, ErrorKind, Kind};
+use allod_model::Kind;
 use http::{Response, StatusCode};
 
 use crate::body::read_xml;
+use crate::caldav::inbox_settings::InboxSettings;
 use crate::error::{Answer, Doing, Failure};
 use crate::handle::{Call, empty, xml};
 use crate::plan::{Live, PROPERTIES_MAX, empty_element};
 use crate::propfind::parse_prefer;
 use crate::settable::{self, Refused};
-use crate::url::Target;
 use crate::xml::{CALDAV, Element};
 
 /// Answers PROPPATCH on a place in the tree.
@@ -20,10 +20,12 @@ pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
     let mut update = parse_update(document.root())?;
     let failing = call.failing(Doing::Properties);
     let node = call.stat(false).await.map_err(&failing)?;
-    if node.folder.is_some_and(|facts| facts.kind == Kind::Inbox) {
-        choose_default_calendar(call, &mut update).await.map_err(&failing)?;
-    } else if update.default_calendar.is_some() {
-        update.refuse_default_calendar(settable::PROTECTED);
+    if update.refused.is_empty() {
+        // They are set only when nothing else stands in the way.
+        let on_inbox = node.folder.is_some_and(|facts| facts.kind == Kind::Inbox);
+        for (name, refused) in update.inbox.apply(call, on_inbox).await.map_err(&failing)? {
+            update.refuse(name, refused);
+        }
     }
     let url = call.url(&call.path, node.is_folder());
     if update.refused.is_empty() && !update.changes.is_empty() {
@@ -50,34 +52,11 @@ pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
     Ok(answer(&url, &update.fine, &update.refused))
 }
 
-/// RFC 6638 §9.2: where invitations go. It is chosen only when nothing else stands in the way.
-async fn choose_default_calendar(call: &Call, update: &mut Update) -> Result<(), Error> {
-    let Some(href) = update.default_calendar.clone() else { return Ok(()) };
-    let path = match call.reference(href.as_bytes()) {
-        Ok(Target::Tree { account, path, .. }) if account == call.account => Some(path),
-        _ => None,
-    };
-    if !update.refused.is_empty() {
-        return Ok(());
-    }
-    let Some(path) = path else {
-        update.refuse_default_calendar(settable::NO_CALENDAR);
-        return Ok(());
-    };
-    match call.session.set_default_calendar(&path).await {
-        Err(error) if error.kind == ErrorKind::InvalidContent => {
-            update.refuse_default_calendar(settable::NO_CALENDAR);
-            Ok(())
-        }
-        outcome => outcome,
-    }
-}
-
 /// What a `propertyupdate` asks for.
 #[derive(Default)]
 struct Update {
-    /// The URL of the calendar that invitations are to be put into.
-    default_calendar: Option<String>,
+    /// What is set of the scheduling inbox.
+    inbox: InboxSettings,
     changes: Vec<PropertyChange>,
     /// The empty element of each property that could be changed.
     fine: Vec<String>,
@@ -113,8 +92,7 @@ impl Update {
     fn take(&mut self, property: Element<'_>, set: bool) {
         let element = empty_element(property.namespace(), property.name());
         let live = Live::named(property.namespace(), property.name());
-        if set && live == Some(Live::ScheduleDefaultCalendarUrl) {
-            self.default_calendar = Some(property.dav_child("href").map(Element::text).unwrap_or_default());
+        if set && self.inbox.take(live, property) {
             self.fine.push(element);
             return;
         }
@@ -128,8 +106,8 @@ impl Update {
         }
     }
 
-    fn refuse_default_calendar(&mut self, refused: Refused) {
-        let element = empty_element(CALDAV, "schedule-default-calendar-URL");
+    fn refuse(&mut self, name: &str, refused: Refused) {
+        let element = empty_element(CALDAV, name);
         self.fine.retain(|fine| *fine != element);
         self.refused.push((element, refused));
     }

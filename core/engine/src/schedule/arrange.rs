@@ -325,6 +325,9 @@ impl Change<'_> {
             (Standing::Organizer, Standing::Attendee | Standing::OnHisOwn) => {
                 Err(Refusal::OrganizerChange("an event keeps its organizer"))
             }
+            (Standing::Organizer, Standing::None) if new.is_some_and(|new| self.is_anothers(new)) => {
+                Err(Refusal::OrganizerChange("an event keeps its organizer"))
+            }
             (Standing::Attendee, Standing::Organizer | Standing::None) if new.is_some() => {
                 let why = "an attendee neither takes an event over nor himself off its list";
                 Err(Refusal::AttendeeChange(why))
@@ -343,6 +346,13 @@ impl Change<'_> {
             }
             _ => Ok((None, Vec::new())),
         }
+    }
+
+    /// Whether somebody else organizes it.
+    fn is_anothers(&self, new: &[u8]) -> bool {
+        let parties = itip::parties(new).unwrap_or_default();
+        let mut organizers = parties.iter().filter_map(|part| part.organizer.as_ref());
+        organizers.any(|organizer| !self.owner.is(&organizer.canonical))
     }
 
     /// RFC 6638 §8.1: no answer is wanted; what an organizer cancels is no answer.

@@ -74,6 +74,7 @@ impl Job {
             uid: found.uid.clone(),
             summary: None,
             asks_anew: false,
+            follows_cancel: false,
             bytes: Vec::new(),
         };
         Job::of(&message, String::new(), None, false, made)

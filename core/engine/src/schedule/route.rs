@@ -79,7 +79,7 @@ impl Core {
                     {
                         "3.7"
                     }
-                    None if silent => continue,
+                    None if silent || out.message.follows_cancel => continue,
                     None => {
                         let free = match room {
                             Some(free) => free,

@@ -99,6 +99,9 @@ pub struct Message {
     pub summary: Option<String>,
     /// Whether the receivers are asked anew, so that an earlier answer of theirs does not stand (RFC 6638 §3.2.7).
     pub asks_anew: bool,
+    /// Whether it says no more than a CANCEL before it said, and only keeps a copy of the whole as it is: nobody wants
+    /// a mail for that.
+    pub follows_cancel: bool,
     /// The iCalendar object.
     pub bytes: Vec<u8>,
 }

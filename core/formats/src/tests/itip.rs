@@ -188,7 +188,7 @@ fn removal_cancels_for_all() {
     let write = by_cyrus(Some(&lunch()), None);
     assert_eq!(sent(&write), [(Method::Cancel, vec!["bernard", "wilfredo"])]);
     let bytes = &write.messages[0].bytes;
-    assert!(has(bytes, "STATUS:CANCELLED") && has(bytes, "SEQUENCE:1") && has(bytes, "METHOD:CANCEL"));
+    assert!(has(bytes, "STATUS:CANCELLED") && has(bytes, "SEQUENCE:2") && has(bytes, "METHOD:CANCEL"));
     assert_eq!(lines(bytes).iter().filter(|line| line.starts_with("ATTENDEE")).count(), 3);
     let cancelled = lunch().replace("SUMMARY", "STATUS:CANCELLED\r\nSUMMARY");
     assert_eq!(
@@ -286,6 +286,114 @@ fn answers_are_the_attendees_to_change() {
 }
 
 #[test]
+fn whoever_is_to_answer_is_asked_and_whoever_did_is_not() {
+    // RFC 6638 §3.2.1: nobody is invited with an answer of the organizer's making.
+    let new = lunch().replace("PARTSTAT=NEEDS-ACTION;ROLE=REQ-PARTICIPANT;RSVP=TRUE", "PARTSTAT=ACCEPTED");
+    let future = making("20090601T000000Z");
+    let write = organizer_write(None, Some(new.as_bytes()), &owner("cyrus"), false, future).unwrap();
+    let stored = write.stored.unwrap();
+    for bytes in [&stored, &write.messages[0].bytes] {
+        assert_eq!(partstat(bytes, None, "bernard").as_deref(), Some("NEEDS-ACTION"));
+        assert_eq!(text(bytes).replace("\r\n ", "").matches("RSVP=TRUE").count(), 2);
+    }
+    // One of the past is filed as it was.
+    let filed = organizer_write(None, Some(new.as_bytes()), &owner("cyrus"), false, now()).unwrap();
+    assert_eq!(filed.stored, None);
+    // Asked by word or not at all.
+    for kept in ["RSVP=FALSE", "ROLE=NON-PARTICIPANT"] {
+        let new = lunch().replace("ROLE=REQ-PARTICIPANT;RSVP=TRUE", kept);
+        assert_eq!(
+            organizer_write(None, Some(new.as_bytes()), &owner("cyrus"), false, future).unwrap().stored,
+            None
+        );
+    }
+    // Nobody hears of it, and nothing is written.
+    let unasked = lunch().replace(";RSVP=TRUE", "");
+    let alarm = unasked.replace("TRIGGER:-PT15M", "TRIGGER:-PT5M");
+    assert_eq!(by_cyrus(Some(&unasked), Some(&alarm)), OrganizerWrite::default());
+    let known = parties(&stored).unwrap().remove(0);
+    assert!(known.attendees[1].rsvp);
+}
+
+#[test]
+fn sequence_counts_with_what_is_sent() {
+    // RFC 6638 §3.2.5
+    let old = daily("", &instance("04", "ACCEPTED", "LOCATION:Elsewhere"));
+    let renamed = old.replace("SUMMARY:Review", "SUMMARY:Read");
+    let write = by_cyrus(Some(&old), Some(&renamed));
+    let stored = write.stored.unwrap();
+    assert_eq!(text(&stored).matches("SEQUENCE:1").count(), 2);
+    assert_eq!(text(&write.messages[0].bytes).matches("SEQUENCE:1").count(), 2);
+    // A program that counts by itself is not corrected, and one that counts says that something changed.
+    let counted = renamed.replace("SEQUENCE:0", "SEQUENCE:4");
+    let write = by_cyrus(Some(&old), Some(&counted));
+    assert_eq!((write.stored, write.messages.len()), (None, 1));
+    assert_eq!(by_cyrus(Some(&old), Some(&old.replace("SEQUENCE:0", "SEQUENCE:2"))).messages.len(), 1);
+    // One that does not know how far the server counted does not fall behind.
+    let behind = by_cyrus(Some(&counted), Some(&renamed));
+    assert!(behind.messages.is_empty());
+    assert_eq!(text(&behind.stored.unwrap()).matches("SEQUENCE:4").count(), 2);
+    // One instance of many: it alone is sent (RFC 5546 §4.4.1), and all count.
+    let moved = old.replace("LOCATION:Elsewhere", "LOCATION:Nowhere");
+    let write = by_cyrus(Some(&old), Some(&moved));
+    assert_eq!(text(&write.stored.unwrap()).matches("SEQUENCE:1").count(), 2);
+    let message = text(&write.messages[0].bytes);
+    assert!(message.matches("BEGIN:VEVENT").count() == 1 && message.contains("RECURRENCE-ID"), "{message}");
+}
+
+#[test]
+fn an_answer_to_an_earlier_revision_counts_for_the_same_time() {
+    // RFC 5546 §2.1.5, for answers that come by mail.
+    let invitation = by_cyrus(None, Some(&lunch())).messages.remove(0).bytes;
+    let stored = text(&apply_request(None, &invitation, &owner("bernard"), false).unwrap().bytes);
+    let accepted = stored
+        .replace("NEEDS-ACTION;ROLE=REQ-PARTICIPANT;RSVP=TRUE:mailto:bernard", "ACCEPTED:mailto:bernard");
+    let accepted = accepted.replace("\r\n ", "").replace(
+        "Desruisseaux\";CUTYPE=INDIVIDUAL;PARTSTAT=NEEDS-ACTION",
+        "Desruisseaux\";CUTYPE=INDIVIDUAL;PARTSTAT=ACCEPTED",
+    );
+    let reply = by("bernard", Some(stored.as_bytes()), Some(accepted.as_bytes())).unwrap().reply.unwrap();
+    let (cyrus, bernard) = (owner("cyrus"), "mailto:bernard@example.com");
+    let take = |object: &str| apply_reply(object.as_bytes(), &reply.bytes, bernard, &cyrus);
+    let renamed = lunch().replace("SEQUENCE:0", "SEQUENCE:1").replace("Lunch", "Dinner");
+    let applied = take(&renamed).unwrap();
+    assert!(applied.changed);
+    let party = parties(&applied.bytes).unwrap().remove(0).attendees.remove(2);
+    assert_eq!((party.partstat.as_str(), party.rsvp), ("ACCEPTED", false), "who answered is not asked");
+    for (from, to) in
+        [("DTSTART:20090602T16", "DTSTART:20090602T15"), ("DTEND:20090602T17", "DTEND:20090602T18")]
+    {
+        assert_eq!(take(&renamed.replace(from, to)), Err(Ignored::Old), "{to}");
+    }
+}
+
+#[test]
+fn who_declined_and_removed_it_is_left_in_peace() {
+    let declined = lunch().replace("SEQUENCE:0", "SEQUENCE:1").replace("NEEDS-ACTION", "DECLINED");
+    let message = declined.replace("BEGIN:VEVENT", "METHOD:REQUEST\r\nBEGIN:VEVENT");
+    let bernard = owner("bernard");
+    assert_eq!(apply_request(None, message.as_bytes(), &bernard, false), Err(Ignored::NothingThere));
+    assert!(apply_request(None, message.as_bytes(), &bernard, true).is_ok(), "asked anew");
+    assert!(apply_request(Some(lunch().as_bytes()), message.as_bytes(), &bernard, false).is_ok());
+}
+
+#[test]
+fn what_became_of_an_answer_is_told_on_the_organizer() {
+    // RFC 6638 §3.2.9
+    let delivery = Delivery { address: "mailto:cyrus@example.com".to_owned(), status: "1.2".to_owned() };
+    let told = set_status(lunch().as_bytes(), &[delivery]).unwrap().unwrap();
+    assert_eq!(text(&told).replace("\r\n ", "").matches("SCHEDULE-STATUS=1.2").count(), 1);
+    assert!(has(&told, "ORGANIZER;CN=\"Cyrus Daboo\";SCHEDULE-STATUS=1.2:mailto:cyrus@example.com"));
+    // And stays when his program writes without it (§7.3).
+    let changed = lunch().replace("TRANSP:OPAQUE", "TRANSP:TRANSPARENT");
+    let kept = by("bernard", Some(&told), Some(changed.as_bytes())).unwrap();
+    assert!(has(
+        &kept.stored.unwrap(),
+        "ORGANIZER;CN=\"Cyrus Daboo\";SCHEDULE-STATUS=1.2:mailto:cyrus@example.com"
+    ));
+}
+
+#[test]
 fn force_send_sends_and_is_not_kept() {
     // RFC 6638 §3.2.7, §7.2
     let old = lunch();
@@ -306,7 +414,9 @@ fn an_instance_is_cancelled_alone() {
     let old = daily("", "");
     let new = daily("EXDATE;TZID=America/Montreal:20090603T150000", "");
     let write = by_cyrus(Some(&old), Some(&new));
-    assert_eq!(sent(&write), [(Method::Cancel, vec!["bernard"])]);
+    let both = [(Method::Cancel, vec!["bernard"]), (Method::Request, vec!["bernard"])];
+    assert_eq!(sent(&write), both);
+    assert!(write.messages[1].follows_cancel && !write.messages[0].follows_cancel);
     let bytes = &write.messages[0].bytes;
     for line in [
         "RECURRENCE-ID;TZID=America/Montreal:20090603T150000",
@@ -321,7 +431,32 @@ fn an_instance_is_cancelled_alone() {
         apply_request(None, &by_cyrus(None, Some(&old)).messages[0].bytes, &owner("bernard"), false);
     let bernards = bernards.unwrap().bytes;
     let applied = apply_cancel(&bernards, bytes, &owner("bernard")).unwrap();
-    assert!(applied.consequential && has(&applied.bytes, "EXDATE;TZID=America/Montreal:20090603T150000"));
+    assert!(applied.consequential && has(&applied.bytes, "STATUS:CANCELLED"));
+    assert!(has(&applied.bytes, "RECURRENCE-ID;TZID=America/Montreal:20090603T150000"));
+    assert_eq!(text(&applied.bytes).matches("SEQUENCE:1").count(), 1, "the series is as it was");
+    // The whole with its EXDATE does not take away what he sees.
+    let request = &write.messages[1].bytes;
+    assert!(has(request, "EXDATE;TZID=America/Montreal:20090603T150000") && has(request, "SEQUENCE:1"));
+    let after = apply_request(Some(&applied.bytes), request, &owner("bernard"), false).unwrap().bytes;
+    assert!(has(&after, "STATUS:CANCELLED") && !text(&after).contains("EXDATE"));
+    assert_eq!(text(&after).matches("SEQUENCE:1").count(), 2);
+    // He clears it away himself; his program may lose it, and it stays.
+    let cleared = text(&applied.bytes);
+    let (start, end) = (cleared.rfind("BEGIN:VEVENT").unwrap(), cleared.rfind("END:VCALENDAR").unwrap());
+    let lost = format!("{}{}", &cleared[..start], &cleared[end..]);
+    let kept = by("bernard", Some(&applied.bytes), Some(lost.as_bytes())).unwrap();
+    assert!(has(&kept.stored.unwrap(), "STATUS:CANCELLED") && kept.reply.is_none());
+    let cleared =
+        lost.replacen("END:VEVENT", "EXDATE;TZID=America/Montreal:20090603T150000\r\nEND:VEVENT", 1);
+    let kept = by("bernard", Some(&applied.bytes), Some(cleared.as_bytes())).unwrap();
+    assert_eq!(kept, AttendeeWrite::default());
+    let after = apply_request(Some(cleared.as_bytes()), request, &owner("bernard"), false).unwrap().bytes;
+    assert!(!has(&after, "STATUS:CANCELLED"));
+    assert_eq!(
+        apply_cancel(cleared.as_bytes(), bytes, &owner("bernard")),
+        Err(Ignored::Old),
+        "he hears of it"
+    );
     // What does not recur on that day is not cancelled.
     let write = by_cyrus(Some(&old), Some(&daily("EXDATE;TZID=America/Montreal:20090703T150000", "")));
     assert!(write.messages.is_empty());
@@ -528,8 +663,11 @@ fn attendees_change_what_is_theirs() {
         assert!(matches!(outcome, Err(Refusal::AttendeeChange(_))), "{to}: {outcome:?}");
     }
     let without_override = daily("", "");
-    let outcome = by("bernard", Some(old.as_bytes()), Some(without_override.as_bytes()));
-    assert!(matches!(outcome, Err(Refusal::AttendeeChange(_))), "an override of the organizer's");
+    let kept = by("bernard", Some(old.as_bytes()), Some(without_override.as_bytes())).unwrap();
+    assert!(
+        has(&kept.stored.unwrap(), "LOCATION:Elsewhere") && kept.reply.is_none(),
+        "the organizer's override"
+    );
     // Other people's answers and the revision are not his to change, and are not lost over it.
     let meddled = old
         .replace(
@@ -578,7 +716,8 @@ fn an_update_keeps_what_is_the_attendees() {
     assert_eq!(partstat(&applied.bytes, None, "bernard").as_deref(), Some("ACCEPTED"));
     let again = apply_request(Some(mine.as_bytes()), &renamed, &bernard, true).unwrap();
     assert_eq!(partstat(&again.bytes, None, "bernard").as_deref(), Some("NEEDS-ACTION"), "asked anew");
-    let moved = later(&lunch(), &lunch().replace("DTEND:20090602T17", "DTEND:20090602T18"));
+    let known = lunch().replace("SEQUENCE:0", "SEQUENCE:1");
+    let moved = later(&known, &known.replace("DTEND:20090602T17", "DTEND:20090602T18"));
     let applied = apply_request(Some(&applied.bytes), &moved, &bernard, false).unwrap();
     assert_eq!(partstat(&applied.bytes, None, "bernard").as_deref(), Some("NEEDS-ACTION"), "moved");
     assert!(has(&applied.bytes, "TRIGGER:-PT1M"));
@@ -606,7 +745,7 @@ fn a_cancelled_object_stays_to_be_seen_and_can_come_back() {
         organizer_write(Some(lunch().as_bytes()), None, &owner("cyrus"), false, making("20090603T000000Z"));
     let cancel = cancel.unwrap().messages.remove(0).bytes;
     let cancelled = apply_cancel(&stored, &cancel, &bernard).unwrap().bytes;
-    assert!(has(&cancelled, "STATUS:CANCELLED") && has(&cancelled, "SEQUENCE:1"));
+    assert!(has(&cancelled, "STATUS:CANCELLED") && has(&cancelled, "SEQUENCE:2"));
     assert_eq!(apply_request(Some(&cancelled), &invitation, &bernard, false), Err(Ignored::Old));
     assert!(by("bernard", Some(&cancelled), None).unwrap().reply.is_none());
     let again =
@@ -649,11 +788,11 @@ fn one_instance_of_a_series_is_updated() {
          DTSTAMP:19970721T093000Z\nEND:VEVENT",
     );
     let applied = apply_cancel(&applied.bytes, cancel.as_bytes(), &b).unwrap().bytes;
-    assert!(has(&applied, "EXDATE:19970801T210000Z"));
+    assert!(has(&applied, "RECURRENCE-ID:19970801T210000Z"));
     // §4.4.4
     let cancel = cancel.replace("RECURRENCE-ID:19970801T210000Z\r\nSEQUENCE:2", "SEQUENCE:3");
     let applied = apply_cancel(&applied, cancel.as_bytes(), &b).unwrap().bytes;
-    assert_eq!(lines(&applied).iter().filter(|line| *line == "STATUS:CANCELLED").count(), 2);
+    assert_eq!(lines(&applied).iter().filter(|line| *line == "STATUS:CANCELLED").count(), 3);
     let after = apply_request(Some(&applied), instance.as_bytes(), &b, false);
     assert_eq!(after, Err(Ignored::Old));
 }
@@ -726,11 +865,22 @@ fn busy_times_are_asked_and_told() {
         end: utc("20090602T120000Z"),
         kind: crate::calendar::BusyKind::Busy,
     };
-    let reply = busy_reply(&request, "mailto:wilfredo@example.com", &[busy], now());
+    let long = crate::calendar::Busy {
+        start: utc("20090603T000000Z"),
+        end: utc("20090604T010101Z"),
+        kind: crate::calendar::BusyKind::Busy,
+    };
+    let maybe = crate::calendar::Busy {
+        start: busy.start,
+        end: utc("20090603T110000Z"),
+        kind: crate::calendar::BusyKind::Tentative,
+    };
+    let reply = busy_reply(&request, "mailto:wilfredo@example.com", &[busy, maybe, long], now());
     for line in [
         "METHOD:REPLY",
         "ATTENDEE;CN=\"Wilfredo Sanchez Vega\":mailto:wilfredo@example.com",
-        "FREEBUSY:20090602T110000Z/20090602T120000Z",
+        "FREEBUSY;FBTYPE=BUSY:20090602T110000Z/PT1H,20090603T000000Z/P1DT1H1M1S",
+        "FREEBUSY;FBTYPE=BUSY-TENTATIVE:20090602T110000Z/P1D",
     ] {
         assert!(has(&reply, line), "{line}");
     }

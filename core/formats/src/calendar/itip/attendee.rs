@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::edits::Edits;
+use super::edits::{Edits, ended};
 use super::essence::{Essence, Matters};
 use super::outgoing::{Sparse, envelope};
 use super::parts::{LAST_STAMP, Part, Parts, Party};
 use super::{MESSAGE_BYTES_MAX, Making, Message, Method, Owner, Refusal, with_parts};
 use crate::component::Component;
 use crate::value::{Utc, unescape_text};
-use crate::zone::Zone;
 
 /// Instances newly taken out that are declined one by one; more of them are not answered.
 const EXCLUSIONS_MAX: usize = 100;
@@ -103,16 +102,6 @@ fn check(old: &Parts<'_, '_>, new: &Parts<'_, '_>, owner: &Owner) -> Result<(), 
             return refuse("an attendee declines; he does not take himself off the list");
         }
     }
-    let excluded = exclusions(new);
-    for part in old.list.iter().filter(|part| part.id.is_some() && new.at(part.id).is_none()) {
-        let (Some(id), Some(master)) = (part.id, old.master()) else { continue };
-        let series = Essence::of_instance(old, master, id, Matters::NotToBeChanged);
-        let own = Essence::of(old, part, Matters::NotToBeChanged);
-        // It was no more than his own answer to one instance, or the instance goes altogether.
-        if !excluded.contains(&id) && forbidden(&series, &own).is_some() {
-            return refuse("an instance that the organizer changed stays changed");
-        }
-    }
     Ok(())
 }
 
@@ -139,9 +128,47 @@ fn forbidden(old: &Essence, new: &Essence) -> Option<&'static str> {
     None
 }
 
-fn exclusions(parts: &Parts<'_, '_>) -> BTreeSet<Utc> {
-    let Some(master) = parts.master() else { return BTreeSet::new() };
-    parts.excluded(master).into_iter().map(|excluded| excluded.id).collect()
+/// Overrides that the new object lacks although they say more than his own answer: the organizer's changes to an
+/// instance, and what he cancelled. Clients lose them; without them the instance would be as the series has it.
+fn lost<'s, 'd, 'a>(old: &'s Parts<'d, 'a>, new: &Parts<'_, '_>) -> Vec<&'s Part<'d, 'a>> {
+    let (Some(master), Some(_)) = (old.master(), new.master()) else { return Vec::new() };
+    let excluded = new.exclusions();
+    let is_lost = |part: &&Part<'_, '_>| {
+        let Some(id) = part.id.filter(|id| new.at(part.id).is_none() && !excluded.contains(id)) else {
+            return false;
+        };
+        let series = Essence::of_instance(old, master, id, Matters::NotToBeChanged);
+        let own = Essence::of(old, part, Matters::NotToBeChanged);
+        part.cancelled || forbidden(&series, &own).is_some()
+    };
+    old.list.iter().filter(is_lost).collect()
+}
+
+/// What is lost, and overrides that stand for no more than answers to one instance: other people's stay, and his own is
+/// as he gives it to the series now.
+fn restored(old: &Parts<'_, '_>, new: &Parts<'_, '_>, owner: &Owner) -> Vec<Vec<u8>> {
+    let mut blocks: Vec<Vec<u8>> =
+        lost(old, new).iter().map(|part| ended(&old.bytes()[part.component.span()])).collect();
+    let (Some(series), Some(master), excluded) = (old.master(), new.master(), new.exclusions()) else {
+        return blocks;
+    };
+    let kept: BTreeSet<Option<Utc>> = lost(old, new).iter().map(|part| part.id).collect();
+    for part in old.list.iter().filter(|part| new.at(part.id).is_none() && !kept.contains(&part.id)) {
+        let others = part.attendees.iter().filter(|party| !owner.is_canonical(&party.canonical));
+        let answered = others.into_iter().any(|party| {
+            let in_series = series.attendee(&party.canonical);
+            in_series.is_some_and(|in_series| in_series.partstat != party.partstat)
+        });
+        let gone = part.id.is_none_or(|id| excluded.contains(&id) || !new.has_instance(id));
+        let Some(own) = master.own(owner).filter(|_| answered && !gone) else { continue };
+        let mut edits = Edits::new(old.bytes());
+        for line in part.lines(&own.canonical) {
+            let rsvp = own.rsvp.then_some("TRUE");
+            edits.set_parameters(line, &[("PARTSTAT", Some(&own.partstat)), ("RSVP", rsvp)]);
+        }
+        blocks.push(ended(&edits.render(part.component.span())));
+    }
+    blocks
 }
 
 /// The new object as it is stored; none when that is what was given.
@@ -154,10 +181,19 @@ fn settled(old: Option<&Parts<'_, '_>>, new: &Parts<'_, '_>, owner: &Owner) -> O
             let unknown = part.organizer.as_ref().and_then(|party| party.force_send.as_deref());
             let mut changes = vec![("SCHEDULE-FORCE-SEND", None)];
             changes.extend(last.as_deref().map(|last| (LAST_STAMP, Some(last))));
+            // RFC 6638 §7.3: it is the server's.
+            let status = known.and_then(|part| part.organizer.as_ref()?.status.as_deref());
+            changes.extend(status.map(|status| ("SCHEDULE-STATUS", Some(status))));
             // RFC 6638 §7.2
             changes.extend(
                 unknown.filter(|method| *method != "REPLY").map(|_| ("SCHEDULE-STATUS", Some("2.3"))),
             );
+            // Of two, the later counts.
+            let places: Vec<usize> =
+                (0..changes.len()).filter(|place| changes[*place].0 == "SCHEDULE-STATUS").collect();
+            if let [first, _] = places[..] {
+                changes.remove(first);
+            }
             edits.set_parameters(property, &changes);
         }
         let Some(known) = known else { continue };
@@ -166,7 +202,9 @@ fn settled(old: Option<&Parts<'_, '_>>, new: &Parts<'_, '_>, owner: &Owner) -> O
             if owner.is_canonical(&party.canonical) || answer.partstat == party.partstat {
                 continue;
             }
-            edits.set_parameters(property, &[("PARTSTAT", Some(&answer.partstat))]);
+            let mut changes = vec![("PARTSTAT", Some(answer.partstat.as_str()))];
+            changes.push(("RSVP", answer.rsvp.then_some("TRUE")));
+            edits.set_parameters(property, &changes);
         }
         // A higher one would make the organizer's next message look old.
         if part.sequence > known.sequence
@@ -174,6 +212,10 @@ fn settled(old: Option<&Parts<'_, '_>>, new: &Parts<'_, '_>, owner: &Owner) -> O
         {
             edits.replace_line(property.span(), &format!("SEQUENCE:{}", known.sequence));
         }
+    }
+    let end = new.object.calendar().end().start;
+    for block in old.map(|old| restored(old, new, owner)).unwrap_or_default() {
+        edits.insert(end, &block);
     }
     if edits.is_empty() { None } else { Some(edits.finish()) }
 }
@@ -229,10 +271,8 @@ impl<'s, 'd, 'a> Answer<'s, 'd, 'a> {
     /// answered.
     fn created(mut self) -> Result<Option<Message>, Refusal> {
         let parts = self.parts;
-        let extent = parts.object.expansion(&Zone::utc()).extent();
-        let over = extent.and_then(|extent| extent.last).is_some_and(|last| last < self.making.now);
         let forced = is_forced(parts);
-        if over && !forced {
+        if parts.is_over(self.making.now) && !forced {
             return Ok(None);
         }
         for part in parts.list.iter().filter(|part| !part.cancelled) {
@@ -254,7 +294,7 @@ impl<'s, 'd, 'a> Answer<'s, 'd, 'a> {
             parts.master().and_then(|master| Some(master.own(self.owner)?.partstat.clone()))
         };
         let series = answer(parts).filter(|series| answer(old).as_ref() != Some(series));
-        for part in &parts.list {
+        for part in parts.list.iter().filter(|part| !part.cancelled) {
             let Some(party) = part.own(self.owner) else { continue };
             let known = before(old, part.id).and_then(|(part, _)| part.own(self.owner));
             let changed = known.is_none_or(|known| known.partstat != party.partstat);
@@ -265,7 +305,7 @@ impl<'s, 'd, 'a> Answer<'s, 'd, 'a> {
                 self.zones.push(part.component);
             }
         }
-        let (excluded, known) = (exclusions(parts), exclusions(old));
+        let (excluded, known) = (parts.exclusions(), old.exclusions());
         for id in excluded.difference(&known).take(EXCLUSIONS_MAX) {
             let Some((part, own)) = before(old, Some(*id)) else { continue };
             if part.own(self.owner).is_some_and(|party| party.partstat != "DECLINED") && !part.cancelled {
@@ -275,7 +315,9 @@ impl<'s, 'd, 'a> Answer<'s, 'd, 'a> {
         }
         // An answer to one instance that was taken back: that of the series counts again. Without a series, who takes
         // the instance out declines it.
-        for part in old.list.iter().filter(|part| part.id.is_some() && parts.at(part.id).is_none()) {
+        let lost: BTreeSet<Option<Utc>> = lost(old, parts).iter().map(|part| part.id).collect();
+        let gone = old.list.iter().filter(|part| part.id.is_some() && parts.at(part.id).is_none());
+        for part in gone.filter(|part| !lost.contains(&part.id)) {
             let Some(id) = part.id.filter(|id| !excluded.contains(id)) else { continue };
             let Some(party) = part.own(self.owner).filter(|_| !part.cancelled) else { continue };
             match parts.master() {
@@ -308,6 +350,7 @@ impl<'s, 'd, 'a> Answer<'s, 'd, 'a> {
             uid: self.parts.uid().to_owned(),
             summary: summary.map(|summary| unescape_text(summary).into_owned()),
             asks_anew: false,
+            follows_cancel: false,
             bytes,
         }))
     }

@@ -1,7 +1,5 @@
 //! Asking when people are busy: RFC 5546 §3.3.2 and §3.3.3, RFC 6638 §5.
 
-use std::fmt::Write;
-
 use super::address::{Owner, canonical_address};
 use super::parts::{Part, Parts};
 use super::{ATTENDEES_MAX, Making, read};
@@ -86,20 +84,36 @@ pub fn busy_reply(request: &BusyRequest, attendee: &str, periods: &[Busy], makin
     out.line(&format!("DTEND:{}", request.end));
     out.line(&request.organizer_line);
     out.line(line);
-    for busy in periods {
-        let kind = match busy.kind {
-            BusyKind::Busy => "",
-            BusyKind::Tentative => ";FBTYPE=BUSY-TENTATIVE",
-            BusyKind::Unavailable => ";FBTYPE=BUSY-UNAVAILABLE",
-        };
-        let mut text = format!("FREEBUSY{kind}:");
-        // Writing into a String cannot fail.
-        let _ = write!(text, "{}/{}", busy.start, busy.end);
-        out.line(&text);
+    let kinds = [
+        (BusyKind::Busy, "BUSY"),
+        (BusyKind::Tentative, "BUSY-TENTATIVE"),
+        (BusyKind::Unavailable, "BUSY-UNAVAILABLE"),
+    ];
+    for (kind, name) in kinds {
+        let of_kind = periods.iter().filter(|busy| busy.kind == kind);
+        let list: Vec<String> =
+            of_kind.map(|busy| format!("{}/{}", busy.start, duration(busy.end.0 - busy.start.0))).collect();
+        if !list.is_empty() {
+            out.line(&format!("FREEBUSY;FBTYPE={name}:{}", list.join(",")));
+        }
     }
     out.line("END:VFREEBUSY");
     out.line("END:VCALENDAR");
     out.finish()
+}
+
+/// RFC 5545 §3.3.6.
+fn duration(seconds: i64) -> String {
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let mut text = if days > 0 { format!("P{days}D") } else { "P".to_owned() };
+    let clock = [(rest / 3_600, 'H'), (rest % 3_600 / 60, 'M'), (rest % 60, 'S')];
+    if rest > 0 || days == 0 {
+        text.push('T');
+        let parts: String =
+            clock.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
+        text.push_str(if parts.is_empty() { "0S" } else { &parts });
+    }
+    text
 }
 
 /// The busy periods of an object within a window for its owner: what he declined makes him free, what he did not answer

@@ -1,14 +1,14 @@
 //! A CANCEL that arrives at an attendee: RFC 5546 §3.2.5, RFC 6638 §4.1.
 
-use super::derive::{beginning, time_line};
-use super::edits::Edits;
+use super::derive::instance_edits;
+use super::edits::{Edits, ended};
 use super::incoming::method_of;
 use super::parts::{LAST_STAMP, Part, Parts};
 use super::request::{Applied, is_old};
 use super::{Ignored, Method, Owner, with_parts};
 
-/// Puts a CANCEL into the owner's object. The whole gets STATUS:CANCELLED, so that he sees what became of it; an
-/// instance of a series gets an EXDATE, one without a series STATUS:CANCELLED.
+/// Puts a CANCEL into the owner's object. What is cancelled gets STATUS:CANCELLED, so that he sees what became of it; an
+/// instance of a series a component of its own that says so.
 ///
 /// # Errors
 /// Why it changes nothing.
@@ -49,24 +49,25 @@ fn cancelled(stored: &Parts<'_, '_>, message: &Parts<'_, '_>, owner: &Owner) -> 
     for part in message.list.iter().filter(|part| is_for(part, owner)) {
         let Some(id) = part.id else { continue };
         let own = stored.at(Some(id));
-        let known = own.is_some() || stored.has_instance(id);
-        if !known || is_old(stored, part) {
-            let why = if known { Ignored::Old } else { Ignored::NothingThere };
-            outcome = outcome.or(Err(why));
+        if own.is_none() && !stored.has_instance(id) {
+            // What he took out of his copy himself is cancelled all the same, and he hears of it.
+            let known = stored.exclusions().contains(&id);
+            outcome = outcome.or(Err(if known { Ignored::Old } else { Ignored::NothingThere }));
+            continue;
+        }
+        if is_old(stored, part) {
+            outcome = outcome.or(Err(Ignored::Old));
             continue;
         }
         outcome = Ok(());
         match (stored.master(), own) {
-            (Some(master), own) => {
-                let line = beginning(master.component).and_then(|like| time_line(stored, "EXDATE", like, id));
-                if let Some(line) = line {
-                    edits.insert_line(master.component.end().start, &line);
-                }
-                if let Some(own) = own {
-                    edits.remove(own.component.span());
-                }
+            (_, Some(own)) => mark(&mut edits, own, part),
+            (Some(master), None) => {
+                let mut instance = instance_edits(stored, master.component, id);
+                mark(&mut instance, master, part);
+                let block = ended(&instance.render(master.component.span()));
+                edits.insert(stored.object.calendar().end().start, &block);
             }
-            (None, Some(own)) => mark(&mut edits, own, part),
             (None, None) => {}
         }
     }

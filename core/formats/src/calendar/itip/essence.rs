@@ -146,9 +146,10 @@ impl Essence {
         !(self.rules.is_empty() || is_shortened(&self.rules, &old.rules))
     }
 
-    /// The same but for EXDATE, of which attendees hear instance by instance.
+    /// The same but for EXDATE, of which attendees hear instance by instance, and SEQUENCE, which counts what changed
+    /// elsewhere too.
     pub(super) fn same_but_exclusions(&self, other: &Essence) -> bool {
-        let less = |essence: &Essence| Essence { excluded: Vec::new(), ..essence.clone() };
+        let less = |essence: &Essence| Essence { excluded: Vec::new(), sequence: 0, ..essence.clone() };
         less(self) == less(other)
     }
 }

@@ -53,19 +53,23 @@ fn judged(
     making: Making<'_>,
 ) -> Result<OrganizerWrite, Refusal> {
     super::same_organizer(new)?;
-    let (stored, forced) = with_parts(new, |new| {
+    let (mut stored, forced, raised) = with_parts(new, |new| {
         let organizer = new.organizer().map(|party| &party.canonical);
         if old.is_some() && organizer.is_some_and(|organizer| !owner.is_canonical(organizer)) {
             return Err(Refusal::OrganizerChange("an event keeps its organizer"));
         }
-        let edits = Settling { old, new, owner, strict }.edits()?;
+        let asks = old.is_some() || !new.is_over(making.now);
+        let edits = Settling { old, new, owner, strict, asks }.edits()?;
         let stored = if edits.is_empty() { None } else { Some(edits.finish()) };
-        Ok((stored, forced(new)))
+        Ok((stored, forced(new), old.is_some_and(|old| !is_behind(old, new))))
     })?;
+    let announced = with_parts(stored.as_deref().unwrap_or(new), |new| announced(old, new, owner, making))?;
+    stored = announced.or(stored);
     let bytes = stored.as_deref().unwrap_or(new);
     let messages = with_parts(bytes, |new| {
         let mut writer = Writer::new(old, Some(new), making);
         writer.forced = forced;
+        writer.raised = raised;
         writer.messages()
     })?;
     Ok(OrganizerWrite { stored, messages })
@@ -98,42 +102,30 @@ struct Settling<'s, 'd, 'a, 'o, 'b> {
     new: &'s Parts<'d, 'a>,
     owner: &'s Owner,
     strict: bool,
+    /// Whether people who are new to it are to answer: an event of the past is filed with the answers that it had.
+    asks: bool,
 }
 
 impl<'a> Settling<'_, '_, 'a, '_, '_> {
     fn edits(&self) -> Result<Edits<'a>, Refusal> {
         let mut edits = Edits::new(self.new.bytes());
-        let mut attendees = self.new.list.iter().flat_map(|part| &part.attendees);
-        let serves = attendees.any(|party| party.by_server && !self.owner.is_canonical(&party.canonical));
         for part in &self.new.list {
-            self.settle(part, serves, &mut edits)?;
+            self.settle(part, &mut edits)?;
         }
         Ok(edits)
     }
 
-    fn settle(&self, part: &Part<'_, 'a>, serves: bool, edits: &mut Edits<'a>) -> Result<(), Refusal> {
+    fn settle(&self, part: &Part<'_, 'a>, edits: &mut Edits<'a>) -> Result<(), Refusal> {
         let before = self.old.and_then(|old| earlier(old, part.id));
         let essence = Essence::of(self.new, part, Matters::ToAttendees);
         let rescheduled = before.as_ref().is_some_and(|(_, old)| essence.is_rescheduled_from(old));
-        if let Some((_, old)) = &before
-            && serves
-            && essence.sequence < old.sequence.saturating_add(u64::from(counts_up(&essence, old)))
-        {
-            // RFC 6638 §3.2.5. A client that does not know how far the server counted must not fall behind it.
-            let next = old.sequence.saturating_add(u64::from(counts_up(&essence, old)));
-            let line = format!("SEQUENCE:{next}");
-            match part.component.first("SEQUENCE") {
-                Some(property) => edits.replace_line(property.span(), &line),
-                None => edits.insert_line(part.component.end().start, &line),
-            }
-        }
         let properties = part.component.all("ATTENDEE").zip(&part.attendees);
         for (property, party) in properties {
             let known = before.as_ref().and_then(|(old, _)| old.attendee(&party.canonical));
             let answers = party.by_server && !self.owner.is_canonical(&party.canonical);
             let unasked = party.partstat == "NEEDS-ACTION";
             let mut partstat = None;
-            if answers && rescheduled {
+            if answers && (rescheduled || (known.is_none() && self.asks)) {
                 // RFC 6638 §3.2.8
                 partstat = Some("NEEDS-ACTION").filter(|_| !unasked);
             } else if let Some(known) = known.filter(|known| answers && known.partstat != party.partstat) {
@@ -146,6 +138,10 @@ impl<'a> Settling<'_, '_, 'a, '_, '_> {
             }
             let mut changes = vec![("SCHEDULE-FORCE-SEND", None)];
             changes.extend(partstat.map(|partstat| ("PARTSTAT", Some(partstat))));
+            if answers && partstat.is_some_and(|partstat| partstat != "NEEDS-ACTION") {
+                // Whoever answered need not be asked to.
+                changes.push(("RSVP", None));
+            }
             // RFC 6638 §7.2
             let unknown = party.force_send.as_deref().is_some_and(|method| method != "REQUEST");
             if unknown {
@@ -154,6 +150,76 @@ impl<'a> Settling<'_, '_, 'a, '_, '_> {
             edits.set_parameters(property, &changes);
         }
         Ok(())
+    }
+}
+
+/// The new object as it is sent, where others are to hear of a change and the client did not see to it; none when it
+/// stays as it is.
+fn announced(
+    old: Option<&Parts<'_, '_>>,
+    new: &Parts<'_, '_>,
+    owner: &Owner,
+    making: Making<'_>,
+) -> Result<Option<Vec<u8>>, Refusal> {
+    let mut edits = Edits::new(new.bytes());
+    let mut writer = Writer::new(old, Some(new), making);
+    writer.raised = old.is_some_and(|old| !is_behind(old, new));
+    let changed = writer.says_something()?;
+    if changed {
+        new.list.iter().for_each(|part| ask(&mut edits, part, owner));
+    }
+    if let Some(old) = old {
+        count(&mut edits, old, new, changed);
+    }
+    Ok(if edits.is_empty() { None } else { Some(edits.finish()) })
+}
+
+/// Who has not answered is asked to (RSVP, RFC 5545 §3.2.17), unless the organizer said that he need not, or that he is
+/// told only to know of it.
+fn ask<'a>(edits: &mut Edits<'a>, part: &Part<'_, 'a>, owner: &Owner) {
+    for (property, party) in part.component.all("ATTENDEE").zip(&part.attendees) {
+        let answers = party.by_server && !owner.is_canonical(&party.canonical);
+        let unasked = party.partstat == "NEEDS-ACTION" && property.parameter("RSVP").is_none();
+        if answers && unasked && party.role != "NON-PARTICIPANT" {
+            edits.set_parameters(property, &[("RSVP", Some("TRUE"))]);
+        }
+    }
+}
+
+/// Counts SEQUENCE up where others hear of a change and the client did not (RFC 6638 §3.2.5, RFC 5546 §2.1.4). All
+/// components count together, so that each instance is known to be newer than what was sent before, whatever component
+/// spoke for it.
+fn count<'a>(edits: &mut Edits<'a>, old: &Parts<'_, '_>, new: &Parts<'_, 'a>, changed: bool) {
+    let highest = |parts: &Parts<'_, '_>| parts.list.iter().map(|part| part.sequence).max().unwrap_or(0);
+    if changed && is_behind(old, new) {
+        let next = highest(old).saturating_add(1).max(highest(new));
+        new.list.iter().for_each(|part| set_sequence(edits, part, next));
+        return;
+    }
+    for part in &new.list {
+        // A client that does not know how far the server counted must not fall behind it.
+        let least = before(old, part).filter(|least| part.sequence < *least);
+        least.into_iter().for_each(|least| set_sequence(edits, part, least));
+    }
+}
+
+/// The SEQUENCE that was known of a component's instances.
+fn before(old: &Parts<'_, '_>, part: &Part<'_, '_>) -> Option<u64> {
+    old.at(part.id).or(old.master()).map(|old| old.sequence)
+}
+
+/// Whether the organizer's program left a component's SEQUENCE where it was.
+fn is_behind(old: &Parts<'_, '_>, new: &Parts<'_, '_>) -> bool {
+    let behind = |part: &Part<'_, '_>| before(old, part).is_some_and(|known| part.sequence <= known);
+    new.list.iter().any(behind)
+}
+
+fn set_sequence<'a>(edits: &mut Edits<'a>, part: &Part<'_, 'a>, sequence: u64) {
+    let line = format!("SEQUENCE:{sequence}");
+    match part.component.first("SEQUENCE") {
+        Some(_) if part.sequence == sequence => {}
+        Some(property) => edits.replace_line(property.span(), &line),
+        None => edits.insert_line(part.component.end().start, &line),
     }
 }
 
@@ -168,12 +234,4 @@ pub(super) fn earlier<'s, 'd, 'a>(
     let (master, id) = (old.master()?, id?);
     let known = old.has_instance(id);
     known.then(|| (master, Essence::of_instance(old, master, id, Matters::ToAttendees)))
-}
-
-/// RFC 5546 §2.1.4: what makes a new revision. An instance taken out makes one of that instance only (§4.4.3): answers
-/// to the series that are on their way still count.
-fn counts_up(new: &Essence, old: &Essence) -> bool {
-    new.is_rescheduled_from(old)
-        || new.cancelled != old.cancelled
-        || (&new.rules, &new.dates) != (&old.rules, &old.dates)
 }

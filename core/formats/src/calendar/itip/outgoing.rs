@@ -136,6 +136,10 @@ impl Sparse<'_, '_, '_> {
             }
             None => copy(&mut out, &["RECURRENCE-ID", "DTSTART", "DTEND", "DUE", "DURATION"]),
         }
+        if reply && self.instance.is_none() {
+            // Which series was answered, where it is another one by the time when the answer arrives.
+            copy(&mut out, &["RRULE", "RDATE"]);
+        }
         copy(&mut out, &["SUMMARY"]);
         if reply {
             copy(&mut out, &["COMMENT", "PERCENT-COMPLETE", "COMPLETED"]);

@@ -1,5 +1,7 @@
 //! An object read for scheduling: its components, who takes part in each, which instance each is.
 
+use std::collections::BTreeSet;
+
 use super::Unsound;
 use super::address::{Owner, address_of};
 use super::{ATTENDEES_MAX, COMPONENTS_MAX, Refusal, with_parts};
@@ -197,6 +199,12 @@ impl<'d, 'a> Parts<'d, 'a> {
         self.list.iter().find_map(|part| part.organizer.as_ref())
     }
 
+    /// Whether all of it is past.
+    pub(super) fn is_over(&self, now: Utc) -> bool {
+        let extent = self.object.expansion(&Zone::utc()).extent();
+        extent.and_then(|extent| extent.last).is_some_and(|last| last < now)
+    }
+
     pub(super) fn uid(&self) -> &str {
         self.list.iter().find_map(|part| part.component.value("UID")).map_or("", str::trim)
     }
@@ -234,6 +242,12 @@ impl<'d, 'a> Parts<'d, 'a> {
             }
         }
         found
+    }
+
+    /// The instances that the EXDATEs of the recurring component take out.
+    pub(super) fn exclusions(&self) -> BTreeSet<Utc> {
+        let excluded = self.master().map(|master| self.excluded(master)).unwrap_or_default();
+        excluded.into_iter().map(|excluded| excluded.id).collect()
     }
 
     /// Which instance a time means.

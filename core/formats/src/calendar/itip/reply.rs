@@ -2,6 +2,7 @@
 
 use super::derive::instance_edits;
 use super::edits::{Edits, ended};
+use super::essence::{Essence, Matters};
 use super::incoming::method_of;
 use super::parts::{LAST_STAMP, Part, Parts, Party};
 use super::{Ignored, Method, Owner, canonical_address, with_parts};
@@ -46,6 +47,7 @@ pub fn apply_reply(
             }
             let mut taking = Taking {
                 stored,
+                message,
                 sender: &sender,
                 edits: Edits::new(stored.bytes()),
                 changed: false,
@@ -68,6 +70,7 @@ pub fn apply_reply(
 
 struct Taking<'s, 'd, 'a> {
     stored: &'s Parts<'d, 'a>,
+    message: &'s Parts<'s, 's>,
     sender: &'s str,
     edits: Edits<'a>,
     changed: bool,
@@ -81,7 +84,8 @@ impl<'a> Taking<'_, '_, 'a> {
         let stored = self.stored;
         if let Some(part) = stored.at(reply.id) {
             let Some(known) = part.attendee(self.sender) else { return };
-            if is_old(part, known, reply) {
+            let late = reply.stamp.zip(known.last).is_some_and(|(stamp, last)| stamp < last);
+            if late || (reply.sequence < part.sequence && !self.is_of_the_same_time(reply, part)) {
                 self.outcome = self.outcome.or(Err(Ignored::Old));
                 return;
             }
@@ -99,7 +103,7 @@ impl<'a> Taking<'_, '_, 'a> {
         if !stored.has_instance(id) {
             return self.nothing();
         }
-        if reply.sequence < master.sequence {
+        if reply.sequence < master.sequence && !self.is_of_the_same_time(reply, master) {
             self.outcome = self.outcome.or(Err(Ignored::Old));
             return;
         }
@@ -110,6 +114,23 @@ impl<'a> Taking<'_, '_, 'a> {
         self.changed = true;
         let block = self.instance(master, id, reply, answer);
         self.edits.insert(stored.object.calendar().end().start, &block);
+    }
+
+    /// Whether an answer to an earlier revision (RFC 5546 §2.1.5) is to what still takes place at the same time: SEQUENCE
+    /// counts changes of the title too, and an answer on its way by mail is not lost by one.
+    fn is_of_the_same_time(&self, reply: &Part<'_, '_>, part: &Part<'_, '_>) -> bool {
+        let matters = Matters::ToAttendees;
+        let now = match (part.id, reply.id) {
+            (None, Some(id)) => Essence::of_instance(self.stored, part, id, matters),
+            _ => Essence::of(self.stored, part, matters),
+        };
+        let said = Essence::of(self.message, reply, matters);
+        let has_end = ["DTEND", "DUE", "DURATION"].iter().any(|name| reply.component.first(name).is_some());
+        said.start.is_some()
+            && said.start == now.start
+            && (!has_end || said.end == now.end)
+            // Not every program repeats the rules in an answer.
+            && (said.rules.is_empty() || (&said.rules, &said.dates) == (&now.rules, &now.dates))
     }
 
     fn nothing(&mut self) {
@@ -124,10 +145,6 @@ impl<'a> Taking<'_, '_, 'a> {
         answer_in(&mut edits, master, self.sender, reply, answer);
         ended(&edits.render(master.component.span()))
     }
-}
-
-fn is_old(part: &Part<'_, '_>, known: &Party, reply: &Part<'_, '_>) -> bool {
-    reply.sequence < part.sequence || reply.stamp.zip(known.last).is_some_and(|(stamp, last)| stamp < last)
 }
 
 /// Writes an answer into a component.
@@ -147,8 +164,10 @@ fn answer_in<'a>(
             vec![("PARTSTAT", Some(answer.partstat.as_str())), ("SCHEDULE-STATUS", Some(&status))];
         changes.extend(delegate.as_deref().map(|to| ("DELEGATED-TO", Some(to))));
         changes.extend(stamp.as_deref().map(|stamp| (LAST_STAMP, Some(stamp))));
-        // Whoever answered need not be asked to.
-        changes.extend((answer.partstat != "NEEDS-ACTION").then_some(("SCHEDULE-FORCE-SEND", None)));
+        // Whoever answered need not be asked to (RSVP: RFC 5545 §3.2.17).
+        if answer.partstat != "NEEDS-ACTION" {
+            changes.extend([("SCHEDULE-FORCE-SEND", None), ("RSVP", None)]);
+        }
         edits.set_parameters(property, &changes);
     }
     comment_in(edits, part, sender, reply);

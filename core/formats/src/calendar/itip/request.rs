@@ -1,6 +1,6 @@
 //! A REQUEST that arrives at an attendee: RFC 5546 §3.2.2, RFC 6638 §4.1.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::derive::{beginning, instance_edits};
 use super::edits::{Edits, ended};
@@ -51,6 +51,10 @@ pub fn apply_request(
         }
         let arrival = Arrival { message, owner, asks_anew };
         let Some(stored) = stored else {
+            // Who declined and removed it does not get it back by every change.
+            if message.list.iter().all(|part| arrival.is_declined(part)) {
+                return Err(Ignored::NothingThere);
+            }
             return Ok(Applied { bytes: arrival.whole(None), consequential: true });
         };
         with_parts(stored, |stored| {
@@ -95,8 +99,17 @@ struct Arrival<'s, 'd, 'a> {
 }
 
 impl<'a> Arrival<'_, '_, 'a> {
+    /// Whether the organizer knows that the owner declined.
+    fn is_declined(&self, part: &Part<'_, '_>) -> bool {
+        !self.asks_anew && part.own(self.owner).is_none_or(|party| party.partstat == "DECLINED")
+    }
+
     fn onto(&self, stored: &Parts<'_, '_>) -> Result<Vec<u8>, Ignored> {
-        let fresh = |part: &&Part<'_, '_>| part.own(self.owner).is_some() && !is_old(stored, part);
+        let gone = |part: &Part<'_, '_>| {
+            self.is_declined(part) && counterpart(stored, part.id).is_none() && part.id.is_some()
+        };
+        let fresh =
+            |part: &&Part<'_, '_>| part.own(self.owner).is_some() && !is_old(stored, part) && !gone(part);
         let list: Vec<&Part<'_, 'a>> = self.message.list.iter().filter(fresh).collect();
         if list.is_empty() {
             return Err(Ignored::Old);
@@ -141,8 +154,28 @@ impl<'a> Arrival<'_, '_, 'a> {
             for block in self.own_overrides(stored) {
                 edits.insert(calendar.end().start, &block);
             }
+            self.keep_cancelled(stored, &mut edits);
         }
         edits.finish()
+    }
+
+    /// Instances that he saw cancelled stay so, where the organizer's series is without them.
+    fn keep_cancelled(&self, stored: &Parts<'_, '_>, edits: &mut Edits<'a>) {
+        let message = self.message;
+        let (own, excluded) = (stored.exclusions(), message.exclusions());
+        let without =
+            |id: &Utc| message.at(Some(*id)).is_none() && excluded.contains(id) && !own.contains(id);
+        let cancelled = stored.list.iter().filter(|part| part.cancelled);
+        let kept: Vec<_> = cancelled.filter(|part| part.id.as_ref().is_some_and(without)).collect();
+        let ids: BTreeSet<Utc> = kept.iter().filter_map(|part| part.id).collect();
+        include(edits, message, &ids);
+        let first = first_component(message);
+        for zone in missing_zones(stored, message, &kept) {
+            edits.insert(first, &stored.bytes()[zone.span()]);
+        }
+        for part in &kept {
+            edits.insert(message.object.calendar().end().start, &stored.bytes()[part.component.span()]);
+        }
     }
 
     /// Instances that the owner took out of his series himself, and that he declined as far as the organizer knows; with
@@ -203,32 +236,13 @@ impl<'a> Arrival<'_, '_, 'a> {
                 Some(known) => edits.replace(known.component.span(), &block),
                 None => blocks.push(block),
             }
-            if let Some(id) = part.id {
-                include(&mut edits, stored, id);
-            }
         }
-        let first = calendar.components().find(|one| !one.is("VTIMEZONE")).map(|one| one.begin().start);
-        for zone in self.missing_zones(stored, list) {
-            edits.insert(first.unwrap_or(calendar.end().start), &self.message.bytes()[zone.span()]);
+        include(&mut edits, stored, &list.iter().filter_map(|part| part.id).collect());
+        for zone in missing_zones(self.message, stored, list) {
+            edits.insert(first_component(stored), &self.message.bytes()[zone.span()]);
         }
         blocks.iter().for_each(|block| edits.insert(calendar.end().start, block));
         edits.finish()
-    }
-
-    fn missing_zones(&self, stored: &Parts<'_, '_>, list: &[&Part<'_, 'a>]) -> Vec<&Component<'a>> {
-        let mut named = HashSet::new();
-        list.iter().for_each(|part| tzids(part.component, &mut named));
-        let known = |calendar: &Component<'_>, tzid: &str| {
-            calendar
-                .components()
-                .any(|one| one.is("VTIMEZONE") && one.value("TZID").is_some_and(|t| t.trim() == tzid))
-        };
-        let zones = self.message.object.calendar().components().filter(|one| one.is("VTIMEZONE"));
-        let wanted = zones.filter(|zone| {
-            let tzid = zone.value("TZID").map(str::trim).unwrap_or_default();
-            named.contains(tzid) && !known(stored.object.calendar(), tzid)
-        });
-        wanted.collect()
     }
 
     /// Makes a component of the message one of the owner's, with what is his own from `known`.
@@ -294,6 +308,15 @@ impl<'a> Arrival<'_, '_, 'a> {
         if answer == "NEEDS-ACTION" || self.asks_anew {
             return None;
         }
+        // RFC 6638 §3.2.8: an instance that he saw cancelled is brought back, so all are asked again.
+        let excluded = self.message.exclusions();
+        let brought_back = |part: &Part<'_, '_>| {
+            let here = |id: Utc| self.message.at(Some(id)).is_none() && !excluded.contains(&id);
+            part.cancelled && part.id.is_some_and(|id| here(id) && self.message.has_instance(id))
+        };
+        if id.is_none() && stored.list.iter().any(brought_back) {
+            return None;
+        }
         // Of an instance that was not his until now, he said nothing with the series.
         if let (None, Some(id)) = (known.id, id)
             && stored.excluded(known).iter().any(|excluded| excluded.id == id)
@@ -346,13 +369,42 @@ fn is_own(item: &Item<'_>) -> bool {
     }
 }
 
-/// Takes an instance out of the EXDATEs of the series.
-fn include<'a>(edits: &mut Edits<'a>, stored: &Parts<'_, 'a>, id: Utc) {
+/// Where the first component stands that is no zone.
+fn first_component(parts: &Parts<'_, '_>) -> usize {
+    let calendar = parts.object.calendar();
+    let first = calendar.components().find(|one| !one.is("VTIMEZONE"));
+    first.map_or(calendar.end().start, |one| one.begin().start)
+}
+
+/// Zones that components of one object name, and that another does not have.
+fn missing_zones<'d, 'a>(
+    from: &Parts<'d, 'a>,
+    to: &Parts<'_, '_>,
+    list: &[&Part<'_, '_>],
+) -> Vec<&'d Component<'a>> {
+    let mut named = HashSet::new();
+    list.iter().for_each(|part| tzids(part.component, &mut named));
+    let tzid = |zone: &Component<'_>| zone.value("TZID").map(|tzid| tzid.trim().to_owned());
+    let zones = |calendar: &'d Component<'a>| calendar.components().filter(|one| one.is("VTIMEZONE"));
+    let known: HashSet<Option<String>> = {
+        let all = to.object.calendar().components().filter(|one| one.is("VTIMEZONE"));
+        all.map(tzid).collect()
+    };
+    let wanted = |zone: &&'d Component<'a>| {
+        let tzid = tzid(zone);
+        !known.contains(&tzid) && tzid.is_some_and(|tzid| named.contains(&tzid))
+    };
+    zones(from.object.calendar()).filter(wanted).collect()
+}
+
+/// Takes instances out of the EXDATEs of the series.
+fn include<'a>(edits: &mut Edits<'a>, stored: &Parts<'_, 'a>, ids: &BTreeSet<Utc>) {
     let Some(master) = stored.master() else { return };
     for property in master.component.all("EXDATE") {
         let tzid = property.parameter("TZID");
-        let excludes =
-            |value: &&str| When::parse(value, tzid.as_deref()).is_some_and(|when| stored.id_of(&when) == id);
+        let excludes = |value: &&str| {
+            When::parse(value, tzid.as_deref()).is_some_and(|when| ids.contains(&stored.id_of(&when)))
+        };
         let all: Vec<&str> = property.value().split(',').collect();
         let kept: Vec<&str> = all.iter().copied().filter(|value| !excludes(value)).collect();
         if kept.is_empty() {

@@ -24,9 +24,14 @@ pub fn set_status(bytes: &[u8], deliveries: &[Delivery]) -> Result<Option<Vec<u8
     with_parts(bytes, |parts| {
         let mut edits = Edits::new(bytes);
         for part in &parts.list {
+            let organizer = part.organizer.as_ref().map(|party| party.canonical.as_str());
             let properties = part.component.properties();
             for property in properties.filter(|one| one.is("ATTENDEE") || one.is("ORGANIZER")) {
                 let address = address_of(property);
+                // Of a message to the organizer it is told on ORGANIZER alone (RFC 6638 §3.2.9).
+                if property.is("ATTENDEE") && organizer == Some(address.as_str()) {
+                    continue;
+                }
                 if let Some((_, status)) = known.iter().find(|(known, _)| *known == address) {
                     let changes = [("SCHEDULE-STATUS", Some(*status)), ("SCHEDULE-FORCE-SEND", None)];
                     edits.set_parameters(property, &changes);

@@ -6,7 +6,7 @@ use super::derive::{beginning, time_line};
 use super::essence::{Essence, Matters};
 use super::organizer::earlier;
 use super::outgoing::{Sparse, envelope, request_block};
-use super::parts::{Part, Parts};
+use super::parts::{Part, Parts, Party};
 use super::{MESSAGE_BYTES_MAX, MESSAGES_BYTES_MAX, Making, Message, Method, PEOPLE_MAX, Refusal};
 use crate::component::Component;
 use crate::value::{Utc, unescape_text};
@@ -49,8 +49,10 @@ impl View {
 
     /// Instances of the series that are not his.
     fn excluded(&self, parts: &Parts<'_, '_>) -> BTreeSet<Utc> {
-        let Some(master) = parts.master().filter(|_| self.has_master) else { return BTreeSet::new() };
-        let by_date = parts.excluded(master).into_iter().map(|excluded| excluded.id);
+        if !self.has_master {
+            return BTreeSet::new();
+        }
+        let by_date = parts.exclusions().into_iter();
         by_date.chain(self.without.iter().filter_map(|place| parts.list[*place].id)).collect()
     }
 }
@@ -70,7 +72,7 @@ enum Cancelled {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Draft {
     Cancel(Vec<Cancelled>),
-    Request { view: View, asks_anew: bool },
+    Request { view: View, asks_anew: bool, follows_cancel: bool },
 }
 
 /// Messages being written about a change.
@@ -80,6 +82,8 @@ pub(super) struct Writer<'s, 'd, 'a, 'o, 'b> {
     making: Making<'s>,
     /// Who is to get a REQUEST whatever changed.
     pub(super) forced: BTreeSet<String>,
+    /// Whether the organizer's program counted SEQUENCE up in all components by itself, which says that something changed.
+    pub(super) raised: bool,
     /// Who hears nothing.
     pub(super) but: Option<String>,
 }
@@ -90,13 +94,15 @@ impl<'s, 'd, 'a, 'o, 'b> Writer<'s, 'd, 'a, 'o, 'b> {
         new: Option<&'s Parts<'d, 'a>>,
         making: Making<'s>,
     ) -> Writer<'s, 'd, 'a, 'o, 'b> {
-        Writer { old, new, making, forced: BTreeSet::new(), but: None }
+        Writer { old, new, making, forced: BTreeSet::new(), raised: false, but: None }
     }
 
-    pub(super) fn messages(&self) -> Result<Vec<Message>, Refusal> {
-        let organizer = self.new.and_then(Parts::organizer).or(self.old.and_then(Parts::organizer));
-        let Some(organizer) = organizer else { return Ok(Vec::new()) };
-        // Canonical address to the address as written; the new object's counts.
+    fn organizer(&self) -> Option<&Party> {
+        self.new.and_then(Parts::organizer).or(self.old.and_then(Parts::organizer))
+    }
+
+    /// Who may hear of it: canonical addresses with the address as written; the new object's counts.
+    fn people(&self, organizer: &Party) -> Result<BTreeMap<String, String>, Refusal> {
         let mut people: BTreeMap<String, String> = BTreeMap::new();
         let olds = self.old.iter().flat_map(|parts| &parts.list);
         let news = self.new.iter().flat_map(|parts| &parts.list);
@@ -109,7 +115,17 @@ impl<'s, 'd, 'a, 'o, 'b> Writer<'s, 'd, 'a, 'o, 'b> {
         if people.len() > PEOPLE_MAX {
             return Err(Refusal::TooMany("too many people to schedule with"));
         }
-        // People who see the same hear the same, and who are to get the same get one message.
+        Ok(people)
+    }
+
+    /// Whether anybody is to hear anything.
+    pub(super) fn says_something(&self) -> Result<bool, Refusal> {
+        let Some(organizer) = self.organizer() else { return Ok(false) };
+        Ok(!self.drafts(&self.people(organizer)?).is_empty())
+    }
+
+    /// What is to be said to whom: people who see the same hear the same, and who are to get the same get one message.
+    fn drafts<'p>(&self, people: &'p BTreeMap<String, String>) -> BTreeMap<Draft, Vec<&'p String>> {
         let mut known: BTreeMap<Views, Vec<Draft>> = BTreeMap::new();
         let mut drafts: BTreeMap<Draft, Vec<&String>> = BTreeMap::new();
         for canonical in people.keys() {
@@ -122,6 +138,13 @@ impl<'s, 'd, 'a, 'o, 'b> Writer<'s, 'd, 'a, 'o, 'b> {
                 drafts.entry(draft).or_default().push(canonical);
             }
         }
+        drafts
+    }
+
+    pub(super) fn messages(&self) -> Result<Vec<Message>, Refusal> {
+        let Some(organizer) = self.organizer() else { return Ok(Vec::new()) };
+        let people = self.people(organizer)?;
+        let drafts = self.drafts(&people);
         let mut messages = Vec::with_capacity(drafts.len());
         let mut total = 0;
         for (draft, to) in drafts {
@@ -142,6 +165,7 @@ impl<'s, 'd, 'a, 'o, 'b> Writer<'s, 'd, 'a, 'o, 'b> {
                 uid,
                 summary,
                 asks_anew: matches!(draft, Draft::Request { asks_anew: true, .. }),
+                follows_cancel: matches!(draft, Draft::Request { follows_cancel: true, .. }),
                 bytes,
             });
         }
@@ -152,7 +176,7 @@ impl<'s, 'd, 'a, 'o, 'b> Writer<'s, 'd, 'a, 'o, 'b> {
     fn drafts_for(&self, (old, new): &Views, asks_anew: bool) -> Vec<Draft> {
         let old = self.old.zip(old.as_ref());
         let new = self.new.zip(new.as_ref());
-        let request = |view: &View| Draft::Request { view: view.clone(), asks_anew };
+        let request = |view: &View| Draft::Request { view: view.clone(), asks_anew, follows_cancel: false };
         match (old, new) {
             (None, None) => Vec::new(),
             (None, Some((_, view))) => vec![request(view)],
@@ -166,8 +190,18 @@ impl<'s, 'd, 'a, 'o, 'b> Writer<'s, 'd, 'a, 'o, 'b> {
                 if let Some(cancelled) = cancelled.as_ref().filter(|cancelled| !cancelled.is_empty()) {
                     drafts.push(Draft::Cancel(cancelled.clone()));
                 }
-                if cancelled.is_none() || is_significant(old, new) || asks_anew {
-                    drafts.push(request(new.1));
+                match changed(old, new) {
+                    _ if cancelled.is_none() || asks_anew => drafts.push(request(new.1)),
+                    Changed::Nothing if self.raised => drafts.push(request(new.1)),
+                    Changed::All => drafts.push(request(new.1)),
+                    Changed::Overrides(components) => {
+                        let view = View { components, has_master: false, without: Vec::new() };
+                        drafts.push(request(&view));
+                    }
+                    Changed::Exclusions if !drafts.is_empty() => {
+                        drafts.push(Draft::Request { view: new.1.clone(), asks_anew, follows_cancel: true })
+                    }
+                    Changed::Exclusions | Changed::Nothing => {}
                 }
                 drafts
             }
@@ -236,9 +270,11 @@ impl<'s, 'd, 'a, 'o, 'b> Writer<'s, 'd, 'a, 'o, 'b> {
         }
     }
 
-    /// RFC 5546 §3.2.5: the next revision of what is gone; where it takes place for others, theirs.
+    /// RFC 5546 §3.2.5: a later revision of what is gone; where it takes place for others, theirs. By how much it is later
+    /// is left open: a whole that is removed counts by two, as Apple's server has it.
     fn cancel_sequence(&self, part: &Part<'_, '_>, id: Option<Utc>, gone: bool) -> u64 {
-        let next = part.sequence.saturating_add(u64::from(gone));
+        let step = if self.new.is_none() { 2 } else { u64::from(gone) };
+        let next = part.sequence.saturating_add(step);
         let now = self.new.and_then(|new| new.at(id).or(new.master()));
         now.map_or(next, |now| now.sequence.max(next))
     }
@@ -288,26 +324,44 @@ fn cancelled_instances(
     Some(cancelled)
 }
 
-/// Whether something changed that he is to hear of, but for instances cancelled.
-fn is_significant((old, old_view): (&Parts<'_, '_>, &View), (new, view): (&Parts<'_, '_>, &View)) -> bool {
+/// What changed of what somebody sees, but for instances cancelled.
+enum Changed {
+    Nothing,
+    /// EXDATE of the series only: what he is to know of it is said by a CANCEL.
+    Exclusions,
+    /// These overrides only (RFC 5546 §4.4.1).
+    Overrides(Vec<usize>),
+    All,
+}
+
+fn changed((old, old_view): (&Parts<'_, '_>, &View), (new, view): (&Parts<'_, '_>, &View)) -> Changed {
     let excluded = view.excluded(new);
     if old_view.has_master && old_view.excluded(old).difference(&excluded).next().is_some() {
-        return true;
-    }
-    let changed = |place: &usize| {
-        let part = &new.list[*place];
-        let essence = Essence::of(new, part, Matters::ToAttendees);
-        let seen = old_view.has(old, part.id) || (part.id.is_some() && old_view.has_master);
-        let before = earlier(old, part.id).filter(|_| seen);
-        before.is_none_or(|(_, old)| !essence.same_but_exclusions(&old))
-    };
-    if view.components.iter().any(changed) {
-        return true;
+        return Changed::All;
     }
     // An instance that is as the series again.
     let again = |place: &usize| {
         let id = old.list[*place].id;
         !view.has(new, id) && id.is_some_and(|id| !excluded.contains(&id)) && view.has_master
     };
-    old_view.components.iter().any(again)
+    if old_view.components.iter().any(again) {
+        return Changed::All;
+    }
+    let differs = |place: &usize| {
+        let part = &new.list[*place];
+        let essence = Essence::of(new, part, Matters::ToAttendees);
+        let seen = old_view.has(old, part.id) || (part.id.is_some() && old_view.has_master);
+        let before = earlier(old, part.id).filter(|_| seen);
+        before.is_none_or(|(_, old)| !essence.same_but_exclusions(&old))
+    };
+    let changed: Vec<usize> = view.components.iter().copied().filter(differs).collect();
+    if changed.iter().any(|place| new.list[*place].id.is_none()) || old_view.has_master != view.has_master {
+        Changed::All
+    } else if view.has_master && old.exclusions() != new.exclusions() {
+        if changed.is_empty() { Changed::Exclusions } else { Changed::All }
+    } else if changed.is_empty() {
+        Changed::Nothing
+    } else {
+        Changed::Overrides(changed)
+    }
 }
