@@ -193,7 +193,7 @@ impl Failure {
                 _ => with(StatusCode::FORBIDDEN),
             },
             // RFC 4791 §5.3.2.1.
-            ErrorKind::UidConflict => with(StatusCode::CONFLICT).caldav("no-uid-conflict"),
+            ErrorKind::UidConflict => with(StatusCode::FORBIDDEN).caldav("no-uid-conflict"),
             ErrorKind::PreconditionFailed if detail == Detail::NotModified => with(StatusCode::NOT_MODIFIED),
             // RFC 4918 §9.11.1.
             ErrorKind::PreconditionFailed if doing == Doing::Unlock => {

@@ -3,7 +3,6 @@
 
 use allod_core::Want;
 use allod_model::{Detail, Error, ErrorKind, Kind, NameRule, Path};
-use http::StatusCode;
 
 use crate::error::{Doing, Failure};
 use crate::handle::Call;
@@ -25,16 +24,13 @@ pub(crate) async fn of_write(call: &Call, folder: Option<Path>, error: Error, do
         (ErrorKind::UidConflict, Detail::Uid(_, holder)) => {
             let message = error.message.clone();
             let failure = Failure::condition(namespace, "no-uid-conflict", &message);
-            let failure = failure.status(StatusCode::CONFLICT);
             match Path::parse(holder.as_bytes(), NameRule::Strict).ok().and_then(|name| name.last().cloned())
             {
                 Some(name) => failure.at(call.url(&folder.join(name), false)),
                 None => failure,
             }
         }
-        (ErrorKind::UidConflict, _) => {
-            Failure::condition(namespace, "no-uid-conflict", &error.message).status(StatusCode::CONFLICT)
-        }
+        (ErrorKind::UidConflict, _) => Failure::condition(namespace, "no-uid-conflict", &error.message),
         (ErrorKind::TooLarge, _) => Failure::condition(namespace, "max-resource-size", &error.message),
         // A folder in a calendar: where calendars and address books cannot be, nothing else can.
         (ErrorKind::InvalidContent, Detail::None) if doing == Doing::Transfer => {

@@ -196,9 +196,10 @@ impl Walk {
             {
                 continue;
             }
-            match self.level {
-                Level::One => self.writer.member(out, url.as_bytes(), node, &[]),
-                Level::Infinite => self.folders.push((here.folder.join(node.name.clone()), here.since)),
+            // Its own properties changed, its sync token first of all.
+            self.writer.member(out, url.as_bytes(), node, &[]);
+            if self.level == Level::Infinite {
+                self.folders.push((here.folder.join(node.name.clone()), here.since));
             }
         }
         here.stage = Stage::Folders(listing.next.clone());

@@ -234,7 +234,7 @@ fn one_uid_is_stored_once_whoever_comes_first() {
             tasks.into_iter().map(|task| task.join().unwrap()).collect()
         });
         statuses.sort_unstable();
-        assert_eq!(statuses, [201, 409, 409, 409]);
+        assert_eq!(statuses, [201, 403, 403, 403]);
     }
 }
 
