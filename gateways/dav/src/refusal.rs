@@ -19,6 +19,15 @@ pub(crate) async fn of_write(call: &Call, folder: Option<Path>, error: Error, do
         Err(_) => Kind::Plain,
     };
     let Some(namespace) = namespace_of(kind) else { return call.failing(doing)(error) };
+    if doing == Doing::Transfer
+        && matches!(error.detail, Detail::Demand(_, "valid-calendar-data" | "valid-address-data"))
+    {
+        // What says that it is something else is not looked at as if it were not.
+        let given = call.stat(false).await.ok().and_then(|node| node.media_type);
+        if let Err(failure) = judge_media_type(kind, given.as_deref()) {
+            return failure;
+        }
+    }
     match (error.kind, &error.detail) {
         // RFC 4791 §5.3.2.1, RFC 6352 §6.3.2.1: it names who has that UID.
         (ErrorKind::UidConflict, Detail::Uid(_, holder)) => {
@@ -52,6 +61,12 @@ pub(crate) fn namespace_of(kind: Kind) -> Option<&'static str> {
 /// RFC 4791 §5.3.2.1, RFC 6352 §6.3.2.1: a media type that the folder does not keep. One that says nothing, or what a
 /// program calls everything, is judged by the content.
 pub(crate) async fn media_type(call: &Call, given: Option<&str>) -> Result<(), Failure> {
+    let (Some(_), Some(parent)) = (given, call.path.parent()) else { return Ok(()) };
+    let Ok(node) = call.session.stat(&parent, Want::Folder, false).await else { return Ok(()) };
+    node.folder.map_or(Ok(()), |facts| judge_media_type(facts.kind, given))
+}
+
+fn judge_media_type(kind: Kind, given: Option<&str>) -> Result<(), Failure> {
     // What programs have called vCards.
     const CARDS: [&str; 4] = ["text/vcard", "text/x-vcard", "text/directory", "application/vcard"];
     const SAYS_NOTHING: [&str; 4] = [
@@ -65,14 +80,12 @@ pub(crate) async fn media_type(call: &Call, given: Option<&str>) -> Result<(), F
     if essence.is_empty() || SAYS_NOTHING.iter().any(is) {
         return Ok(());
     }
-    let Some(parent) = call.path.parent() else { return Ok(()) };
-    let Ok(node) = call.session.stat(&parent, Want::Folder, false).await else { return Ok(()) };
     let refused = |namespace, condition| {
         Err(Failure::condition(namespace, condition, "this media type is not kept here"))
     };
-    match node.folder.map(|facts| facts.kind) {
-        Some(Kind::Calendar) if !is(&"text/calendar") => refused(CALDAV, "supported-calendar-data"),
-        Some(Kind::AddressBook) if !CARDS.iter().any(is) => refused(CARDDAV, "supported-address-data"),
+    match kind {
+        Kind::Calendar if !is(&"text/calendar") => refused(CALDAV, "supported-calendar-data"),
+        Kind::AddressBook if !CARDS.iter().any(is) => refused(CARDDAV, "supported-address-data"),
         _ => Ok(()),
     }
 }

@@ -4,15 +4,15 @@
 //! All folders of a tree share one sequence, so a token says for each of them what the client knows. Only folders below
 //! which something changed are looked into: their roll-up says so.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 use allod_core::{Changes, Node, Session};
 use allod_kit::ResponseBody;
 use allod_model::{EntryKey, Error, ErrorKind, NodeId, Path, Seq};
 
-use crate::pages::{Pages, paged};
+use crate::pages::{Fetching, Pages, paged};
 use crate::propfind::{MULTISTATUS_HEAD, MULTISTATUS_TAIL};
-use crate::props::{Writer, write_sync_token};
+use crate::props::{Subject, Writer, write_sync_token};
 use crate::url::encode_segment;
 
 /// Changes or members looked at for one page.
@@ -51,6 +51,8 @@ pub(crate) async fn multistatus(sync: Sync) -> Result<ResponseBody, Error> {
         level: sync.level,
         folders: Vec::new(),
         here: Some(Here::new(sync.folder, sync.since)),
+        unwritten: VecDeque::new(),
+        fetching: Fetching::default(),
     };
     paged(MULTISTATUS_HEAD.to_vec(), walk).await
 }
@@ -65,6 +67,9 @@ struct Walk {
     /// Folders to be looked into, and what the client knows of each.
     folders: Vec<(Path, Option<Seq>)>,
     here: Option<Here>,
+    /// Files whose contents are still to be fetched and written.
+    unwritten: VecDeque<Path>,
+    fetching: Fetching,
 }
 
 /// A folder being looked into.
@@ -92,6 +97,10 @@ impl Here {
 
 impl Pages for Walk {
     async fn page(&mut self, out: &mut Vec<u8>) -> Result<bool, Error> {
+        if !self.unwritten.is_empty() {
+            self.write_contents(out).await?;
+            return Ok(true);
+        }
         let Some(mut here) = self.here.take() else {
             out.extend_from_slice(b"<D:sync-token>");
             write_sync_token(out, self.id, self.until);
@@ -130,7 +139,7 @@ impl Walk {
         let dead = self.writer.plan.needs_dead();
         let page = self.session.changes(&here.folder, after, PAGE_ROWS, dead).await?;
         let url = self.writer.places.url(&here.folder, true);
-        self.write(out, here, &url, &page).await?;
+        self.write(out, here, &url, &page);
         here.stage = match (page.more, here.since) {
             (true, _) => Stage::Changes(Some(page.token)),
             (false, Some(_)) => Stage::Folders(None),
@@ -140,15 +149,9 @@ impl Walk {
         Ok(true)
     }
 
-    async fn write(
-        &mut self,
-        out: &mut Vec<u8>,
-        here: &mut Here,
-        url: &str,
-        page: &Changes,
-    ) -> Result<(), Error> {
+    /// Appends rows, except for files whose contents are wanted.
+    fn write(&mut self, out: &mut Vec<u8>, here: &mut Here, url: &str, page: &Changes) {
         let with_content = self.writer.plan.needs_content();
-        let mut files = Vec::new();
         for change in &page.changes {
             if !here.told.insert(change.key.clone()) {
                 continue;
@@ -156,7 +159,7 @@ impl Walk {
             match &change.node {
                 Some(node) if node.seq > self.until => {}
                 Some(node) if with_content && !node.is_folder() => {
-                    files.push(here.folder.join(node.name.clone()));
+                    self.unwritten.push_back(here.folder.join(node.name.clone()));
                 }
                 Some(node) => {
                     self.writer.member(out, url.as_bytes(), node, &[]);
@@ -169,9 +172,21 @@ impl Walk {
                 None => write_gone(out, url, &change.key),
             }
         }
-        for found in self.session.fetch(&files, self.writer.plan.needs_dead()).await? {
+    }
+
+    /// Appends some of the files whose contents are wanted.
+    async fn write_contents(&mut self, out: &mut Vec<u8>) -> Result<(), Error> {
+        let count = self.unwritten.len().min(self.fetching.count());
+        let paths: Vec<Path> = self.unwritten.drain(..count).collect();
+        let all = self.session.fetch(&paths, self.writer.plan.needs_dead()).await?;
+        self.fetching.learn(all.iter().flatten());
+        for (path, found) in paths.iter().zip(all) {
             match found {
-                Ok(found) => self.writer.found(out, url.as_bytes(), &found),
+                Ok(found) => {
+                    let url = self.writer.places.url(path, false);
+                    let subject = Subject::Node(&found.node, &[]);
+                    self.writer.response_with(out, url.as_bytes(), subject, Some(&found.bytes));
+                }
                 Err(error) if is_gone(&error) => {}
                 Err(error) => return Err(error),
             }

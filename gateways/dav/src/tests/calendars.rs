@@ -307,6 +307,7 @@ async fn whole_calendars_come_and_go() {
 async fn a_home_is_synchronized_with_all_that_is_in_it() {
     const DEEP: &str = r#"<d:sync-collection xmlns:d="DAV:"><d:sync-token>{sync}</d:sync-token><d:sync-level>infinite</d:sync-level><d:prop><d:getetag/></d:prop></d:sync-collection>"#;
     const FIRST: &str = r#"<d:sync-collection xmlns:d="DAV:"><d:sync-token/><d:sync-level>infinite</d:sync-level><d:prop><d:getetag/></d:prop></d:sync-collection>"#;
+    const DATA: &str = r#"<d:sync-collection xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:caldav"><d:sync-token/><d:sync-level>infinite</d:sync-level><d:prop><c:calendar-data/></d:prop></d:sync-collection>"#;
     const FLAT: &str = r#"<d:sync-collection xmlns:d="DAV:"><d:sync-token>{sync}</d:sync-token><d:sync-level>1</d:sync-level><d:prop><d:resourcetype/></d:prop></d:sync-collection>"#;
     const OLD: &str = r#"<d:sync-collection xmlns:d="DAV:"><d:sync-token>{sync}</d:sync-token><d:prop><d:getetag/></d:prop></d:sync-collection>"#;
     const LIMIT: &str = r#"<d:sync-collection xmlns:d="DAV:"><d:sync-token/><d:sync-level>infinite</d:sync-level><d:limit><d:nresults>1</d:nresults></d:limit><d:prop/></d:sync-collection>"#;
@@ -351,6 +352,12 @@ async fn a_home_is_synchronized_with_all_that_is_in_it() {
         step("REPORT", HOME, 207)
             .body(DEEP)
             .holds(&["/dav/alice/Calendars/Work/</D:href><D:status>HTTP/1.1 404", "!e.ics"]),
+        step("PUT", "/dav/alice/Calendars/Personal/e.ics", 201).body(EVENT),
+        step("REPORT", HOME, 207).body(DATA).holds(&[
+            "Personal/e.ics</D:href><D:propstat>",
+            "BEGIN:VEVENT",
+            "<D:sync-token>",
+        ]),
         step("REPORT", HOME, 507).body(LIMIT).holds(&["number-of-matches-within-limits"]),
         step("REPORT", "/dav/alice/", 207).body(FIRST).holds(&["/dav/alice/Contacts/Personal/</D:href>"]),
         step("REPORT", HOME, 400).with(&[("Depth", "infinity")]).body(FLAT),

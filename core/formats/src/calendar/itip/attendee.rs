@@ -54,8 +54,11 @@ pub fn attendee_write(
             with_parts(old, |old| {
                 with_parts(new, |new| {
                     check(old, new, owner)?;
-                    let reply = Answer::new(new, owner, making).changed(old)?;
-                    Ok(AttendeeWrite { stored: settled(Some(old), new, owner), reply })
+                    let stored = settled(Some(old), new, owner);
+                    let bytes = stored.as_deref().unwrap_or(new.bytes());
+                    // What is answered is what is stored: the revision that was asked about, and what was put back.
+                    let reply = with_parts(bytes, |new| Answer::new(new, owner, making).changed(old))?;
+                    Ok(AttendeeWrite { stored, reply })
                 })
             })
         }
@@ -206,11 +209,13 @@ fn settled(old: Option<&Parts<'_, '_>>, new: &Parts<'_, '_>, owner: &Owner) -> O
             changes.push(("RSVP", answer.rsvp.then_some("TRUE")));
             edits.set_parameters(property, &changes);
         }
-        // A higher one would make the organizer's next message look old.
-        if part.sequence > known.sequence
-            && let Some(property) = part.component.first("SEQUENCE")
-        {
-            edits.replace_line(property.span(), &format!("SEQUENCE:{}", known.sequence));
+        // It is the organizer's: a higher one would make his next message look old, a lower one the answer.
+        if part.sequence != known.sequence {
+            let line = format!("SEQUENCE:{}", known.sequence);
+            match part.component.first("SEQUENCE") {
+                Some(property) => edits.replace_line(property.span(), &line),
+                None => edits.insert_line(part.component.end().start, &line),
+            }
         }
     }
     let end = new.object.calendar().end().start;
@@ -290,11 +295,17 @@ impl<'s, 'd, 'a> Answer<'s, 'd, 'a> {
     fn changed(mut self, old: &Parts<'_, '_>) -> Result<Option<Message>, Refusal> {
         let parts = self.parts;
         let forced = is_forced(parts);
+        let answer = |parts: &Parts<'_, '_>| {
+            parts.master().and_then(|master| Some(master.own(self.owner)?.partstat.clone()))
+        };
+        let series = answer(parts).filter(|series| answer(old).as_ref() != Some(series));
         for part in parts.list.iter().filter(|part| !part.cancelled) {
             let Some(party) = part.own(self.owner) else { continue };
             let known = before(old, part.id).and_then(|(part, _)| part.own(self.owner));
             let changed = known.is_none_or(|known| known.partstat != party.partstat);
-            if changed || forced {
+            // The organizer need not know of a component that said what the series said until now.
+            let apart = part.id.is_some() && series.as_ref().is_some_and(|series| *series != party.partstat);
+            if changed || apart || forced {
                 self.add(parts, part, None, &party.partstat.clone());
                 self.zones.push(part.component);
             }
@@ -333,7 +344,7 @@ impl<'s, 'd, 'a> Answer<'s, 'd, 'a> {
         let (Some(from), Some(organizer)) = (self.from, self.parts.organizer()) else { return Ok(None) };
         let bytes = envelope(self.parts, Method::Reply, self.making, &self.zones, &self.blocks);
         if bytes.len() > MESSAGE_BYTES_MAX {
-            return Err(Refusal::TooMany("the answer would be too large"));
+            return Err(Refusal::TooLarge);
         }
         let main = self.parts.master().or(self.parts.list.first());
         let summary = main.and_then(|part| part.component.value("SUMMARY"));

@@ -105,8 +105,10 @@ impl<'a> Arrival<'_, '_, 'a> {
     }
 
     fn onto(&self, stored: &Parts<'_, '_>) -> Result<Vec<u8>, Ignored> {
+        let excluded = stored.exclusions();
         let gone = |part: &Part<'_, '_>| {
-            self.is_declined(part) && counterpart(stored, part.id).is_none() && part.id.is_some()
+            let absent = counterpart(stored, part.id).is_none();
+            self.is_declined(part) && part.id.is_some_and(|id| absent || excluded.contains(&id))
         };
         let fresh =
             |part: &&Part<'_, '_>| part.own(self.owner).is_some() && !is_old(stored, part) && !gone(part);
@@ -115,7 +117,10 @@ impl<'a> Arrival<'_, '_, 'a> {
             return Err(Ignored::Old);
         }
         let over = stored.master().is_some_and(|master| master.cancelled);
-        if list.iter().any(|part| part.id.is_none()) || (over && self.message.master().is_none()) {
+        // What he had was sent to others, and is not his (RFC 6638 §3.2.6).
+        let uninvited = !stored.list.iter().any(|part| part.own(self.owner).is_some());
+        let alone = self.message.master().is_none() && (over || uninvited);
+        if alone || list.iter().any(|part| part.id.is_none()) {
             return Ok(self.whole(Some(stored)));
         }
         Ok(self.instances(stored, &list))
@@ -146,6 +151,10 @@ impl<'a> Arrival<'_, '_, 'a> {
             let counterpart = stored.and_then(|stored| counterpart(stored, part.id).map(|own| (stored, own)));
             self.take_in(&mut edits, part, part.id, counterpart);
         }
+        let lines = gone.iter().filter(|(id, _)| message.at(Some(*id)).is_none()).map(|(_, line)| line);
+        if let Some(master) = master {
+            lines.for_each(|line| edits.insert_line(master.component.end().start, line));
+        }
         if let Some(stored) = stored {
             for block in self.own_overrides(stored) {
                 edits.insert(calendar.end().start, &block);
@@ -174,17 +183,20 @@ impl<'a> Arrival<'_, '_, 'a> {
         }
     }
 
-    /// Instances that the owner took out of his series himself, and whose refusal the organizer knows; with the EXDATE.
+    /// Instances that the owner took out of his series himself, and that he declined as far as the organizer knows; with
+    /// the EXDATE. What an organizer cancels and brings back he asks for anew (RFC 6638 §3.2.8).
     fn declined_and_gone(&self, stored: Option<&Parts<'_, '_>>) -> Vec<(Utc, String)> {
         let Some((stored, master)) = stored.and_then(|stored| Some((stored, stored.master()?))) else {
             return Vec::new();
         };
         let mut gone = Vec::new();
         for excluded in stored.excluded(master) {
-            let part = self.message.at(Some(excluded.id));
+            let part = counterpart(self.message, Some(excluded.id));
             let declined =
-                part.and_then(|part| part.own(self.owner)).is_some_and(|p| p.partstat == "DECLINED");
-            if declined && !self.asks_anew {
+                part.and_then(|part| part.own(self.owner)).is_some_and(|party| party.partstat == "DECLINED");
+            let there =
+                || self.message.at(Some(excluded.id)).is_some() || self.message.has_instance(excluded.id);
+            if declined && !self.asks_anew && there() {
                 gone.push((excluded.id, format!("{}:{}", excluded.property.head(), excluded.value)));
             }
         }
@@ -298,7 +310,24 @@ impl<'a> Arrival<'_, '_, 'a> {
         known: &Part<'_, '_>,
     ) -> Option<String> {
         let answer = known.own(self.owner).map(|party| party.partstat.clone())?;
-        if answer == "NEEDS-ACTION" || self.asks_anew {
+        // What he took out, or was not invited to, the answer to the series is none to.
+        let excluded = known.id.is_none() && id.is_some_and(|id| stored.exclusions().contains(&id));
+        if answer == "NEEDS-ACTION" || self.asks_anew || excluded {
+            return None;
+        }
+        // RFC 6638 §3.2.8: an instance that he saw cancelled is brought back, so all are asked again.
+        let excluded = self.message.exclusions();
+        let brought_back = |part: &Part<'_, '_>| {
+            let here = |id: Utc| self.message.at(Some(id)).is_none() && !excluded.contains(&id);
+            part.cancelled && part.id.is_some_and(|id| here(id) && self.message.has_instance(id))
+        };
+        if id.is_none() && stored.list.iter().any(brought_back) {
+            return None;
+        }
+        // Of an instance that was not his until now, he said nothing with the series.
+        if let (None, Some(id)) = (known.id, id)
+            && stored.excluded(known).iter().any(|excluded| excluded.id == id)
+        {
             return None;
         }
         let before = match (known.id, id) {

@@ -154,7 +154,7 @@ impl<'s, 'd, 'a, 'o, 'b> Writer<'s, 'd, 'a, 'o, 'b> {
             };
             total += bytes.len();
             if bytes.len() > MESSAGE_BYTES_MAX || total > MESSAGES_BYTES_MAX {
-                return Err(Refusal::TooMany("the messages to the attendees would be too large"));
+                return Err(Refusal::TooLarge);
             }
             let parts = self.new.map_or_else(|| summary_of(self.old), |new| summary_of(Some(new)));
             let (uid, summary) = parts;
@@ -336,7 +336,8 @@ enum Changed {
 
 fn changed((old, old_view): (&Parts<'_, '_>, &View), (new, view): (&Parts<'_, '_>, &View)) -> Changed {
     let excluded = view.excluded(new);
-    if old_view.has_master && old_view.excluded(old).difference(&excluded).next().is_some() {
+    let mine = |id: &Utc| view.has(new, Some(*id));
+    if old_view.has_master && !old_view.excluded(old).difference(&excluded).all(mine) {
         return Changed::All;
     }
     // An instance that is as the series again.
