@@ -98,6 +98,10 @@ def whole(report, aim, kind, collection, accepted):
             # XML has no place for most control characters; a row of its own status, or data without them, but never a broken answer.
             for row in rows:
                 body = accepted[row.href].decode("utf-8", "replace")
+                if kind == "vcf" and "VERSION:4.0" in body.upper():
+                    # RFC 6352 §10.4: who names no version means 3.0.
+                    assert "VERSION:3.0" in (row.text(data) or ""), f"{row.href}: not asked for version 4.0: {row.text(data)!r}"
+                    continue
                 if any(ord(one) < 32 and one not in "\r\n\t" for one in body) or "\ufffe" in body or "\ufffd" in body or "\ufeff" in body:
                     continue
                 assert (row.text(data) or "").replace("\r\n", "\n").replace("\r",
