@@ -9,7 +9,7 @@ use allod_formats::calendar::itip::{
 use allod_meta::{Lookup, View};
 use allod_model::{ContentId, Detail, Error, ErrorKind, Kind, NodeId, Path, Precondition, Result, Seq};
 
-use super::calendars::{check_not_default, find_uid, is_scheduled};
+use super::calendars::{check_not_default, find_uid, home, is_scheduled};
 use super::making;
 use super::route::{Outgoing, write};
 use crate::commit::Commit;
@@ -18,7 +18,7 @@ use crate::fault::{Fault, Res};
 use crate::keys::Keys;
 use crate::node::Want;
 use crate::reading::Records;
-use crate::record::{Entry, Folder, decode};
+use crate::record::{Entry, Folder, What, decode};
 use crate::resolve::{find, folder_row, spot};
 use crate::session::Session;
 
@@ -26,6 +26,9 @@ use crate::session::Session;
 pub const OVERTAKEN_TRIES: usize = 8;
 /// Objects of scheduling in a calendar that is removed.
 const REMOVED_OBJECTS_MAX: usize = 10_000;
+/// Folders and entries below one that is removed that are looked at.
+const REMOVED_FOLDERS_MAX: usize = 1_000;
+const REMOVED_ENTRIES_MAX: usize = 100_000;
 
 /// What is to be done along with a write into a calendar.
 #[derive(Clone, Default)]
@@ -88,7 +91,7 @@ impl Arranged {
         check_not_default(commit, entry.node)?;
         let row = commit.folder(entry.node)?;
         match self.seen {
-            Seen::Folder(seen) if seen != row.token => Err(overtaken()),
+            Seen::Folder(seen) if seen != row.below => Err(overtaken()),
             _ => Ok(()),
         }
     }
@@ -266,22 +269,30 @@ impl Session {
         match found {
             None => Ok(Arranged::default()),
             Some((entry, None)) => self.arrange(Some(&entry), None, &Precondition::default(), reply).await,
-            Some((entry, Some(row))) => self.arrange_calendar(entry.node, &row, reply).await,
+            // Only there are calendars by which people are invited.
+            Some((_, Some(row))) if row.kind == Kind::Plain && !path.starts_with(&home()?) => {
+                Ok(Arranged::default())
+            }
+            Some((entry, Some(row))) => self.arrange_folder(entry.node, &row, reply).await,
         }
     }
 
-    async fn arrange_calendar(&self, folder: NodeId, row: &Folder, reply: bool) -> Result<Arranged> {
-        if row.kind != Kind::Calendar {
+    /// A calendar, or a folder with calendars somewhere in it.
+    async fn arrange_folder(&self, folder: NodeId, row: &Folder, reply: bool) -> Result<Arranged> {
+        if !matches!(row.kind, Kind::Calendar | Kind::Plain) {
             return Ok(Arranged::default());
         }
-        let (me, keys) = (self.clone(), self.keys());
-        let members = crate::core::blocking(move || scheduled_members(&me.view()?, keys, folder)).await?;
+        let (me, keys, kind) = (self.clone(), self.keys(), row.kind);
+        let members = crate::core::blocking(move || scheduled_below(&me.view()?, keys, folder, kind)).await?;
+        if kind == Kind::Plain && members.is_empty() {
+            return Ok(Arranged::default());
+        }
         let mut outgoing = Vec::new();
         for entry in &members {
             let one = self.arrange(Some(entry), None, &Precondition::default(), reply).await?;
             outgoing.extend(Arc::try_unwrap(one.outgoing).unwrap_or_default());
         }
-        Ok(Arranged { seen: Seen::Folder(row.token), outgoing: Arc::new(outgoing), ..Arranged::default() })
+        Ok(Arranged { seen: Seen::Folder(row.below), outgoing: Arc::new(outgoing), ..Arranged::default() })
     }
 }
 
@@ -342,18 +353,32 @@ impl Change<'_> {
     }
 }
 
-fn scheduled_members(rows: &impl Lookup, keys: Keys, folder: NodeId) -> Res<Vec<Entry>> {
-    let prefix = keys.entries(folder);
+/// What is scheduled in a calendar, or in those below a folder.
+fn scheduled_below(rows: &impl Lookup, keys: Keys, folder: NodeId, kind: Kind) -> Res<Vec<Entry>> {
     let mut found = Vec::new();
-    let range = allod_meta::KeyRange::prefix(&prefix);
-    rows.each_in(&range, allod_meta::Direction::Forward, prefix.len(), &mut |_, value| {
-        let entry: Entry = decode(value)?;
-        if is_scheduled(&entry) {
-            found.push(entry);
-        }
-        let more = found.len() < REMOVED_OBJECTS_MAX;
-        Ok(if more { std::ops::ControlFlow::Continue(()) } else { std::ops::ControlFlow::Break(()) })
-    })?;
+    let mut folders = vec![(folder, kind)];
+    let mut visited = 0;
+    for _ in 0..REMOVED_FOLDERS_MAX {
+        let Some((folder, kind)) = folders.pop() else { break };
+        let prefix = keys.entries(folder);
+        let range = allod_meta::KeyRange::prefix(&prefix);
+        rows.each_in(&range, allod_meta::Direction::Forward, prefix.len(), &mut |key, value| {
+            visited += 1;
+            let is_folder = allod_model::EntryKey::from_bytes(key).is_folder();
+            if kind == Kind::Calendar || is_folder {
+                let entry: Entry = decode(value)?;
+                match entry.what {
+                    What::Folder { kind, .. } if matches!(kind, Kind::Calendar | Kind::Plain) => {
+                        folders.push((entry.node, kind));
+                    }
+                    _ if is_scheduled(&entry) => found.push(entry),
+                    _ => {}
+                }
+            }
+            let more = found.len() < REMOVED_OBJECTS_MAX && visited < REMOVED_ENTRIES_MAX;
+            Ok(if more { std::ops::ControlFlow::Continue(()) } else { std::ops::ControlFlow::Break(()) })
+        })?;
+    }
     Ok(found)
 }
 

@@ -46,6 +46,11 @@ impl Session {
         }
         let demand =
             |kind, message: &str, demand| Error::new(kind, message).with(Detail::Demand("CALDAV", demand));
+        let document = Document::parse(request, Limits::default()).ok();
+        if document.as_ref().and_then(|document| Object::of(document).ok()).is_none() {
+            let why = "not one calendar object of sound make";
+            return Err(demand(ErrorKind::InvalidContent, why, "valid-calendar-data"));
+        }
         let asked = busy_request(request).filter(|asked| {
             asked.attendees.len() <= ASKED_MAX && asked.end.0.saturating_sub(asked.start.0) <= WINDOW_SECS_MAX
         });

@@ -54,8 +54,11 @@ pub fn attendee_write(
             with_parts(old, |old| {
                 with_parts(new, |new| {
                     check(old, new, owner)?;
-                    let reply = Answer::new(new, owner, making).changed(old)?;
-                    Ok(AttendeeWrite { stored: settled(Some(old), new, owner), reply })
+                    let stored = settled(Some(old), new, owner);
+                    let bytes = stored.as_deref().unwrap_or(new.bytes());
+                    // What is answered is what is stored: the revision that was asked about, and what was put back.
+                    let reply = with_parts(bytes, |new| Answer::new(new, owner, making).changed(old))?;
+                    Ok(AttendeeWrite { stored, reply })
                 })
             })
         }
@@ -206,11 +209,13 @@ fn settled(old: Option<&Parts<'_, '_>>, new: &Parts<'_, '_>, owner: &Owner) -> O
             changes.push(("RSVP", answer.rsvp.then_some("TRUE")));
             edits.set_parameters(property, &changes);
         }
-        // A higher one would make the organizer's next message look old.
-        if part.sequence > known.sequence
-            && let Some(property) = part.component.first("SEQUENCE")
-        {
-            edits.replace_line(property.span(), &format!("SEQUENCE:{}", known.sequence));
+        // It is the organizer's: a higher one would make his next message look old, a lower one the answer.
+        if part.sequence != known.sequence {
+            let line = format!("SEQUENCE:{}", known.sequence);
+            match part.component.first("SEQUENCE") {
+                Some(property) => edits.replace_line(property.span(), &line),
+                None => edits.insert_line(part.component.end().start, &line),
+            }
         }
     }
     let end = new.object.calendar().end().start;

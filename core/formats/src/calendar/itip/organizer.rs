@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::edits::Edits;
+use super::derive::instance_edits;
+use super::edits::{Edits, ended};
 use super::essence::{Essence, Matters};
 use super::parts::{Part, Parts};
 use super::writer::Writer;
@@ -112,7 +113,42 @@ impl<'a> Settling<'_, '_, 'a, '_, '_> {
         for part in &self.new.list {
             self.settle(part, &mut edits)?;
         }
+        for block in self.moved_back() {
+            edits.insert(self.new.object.calendar().end().start, &block);
+        }
         Ok(edits)
+    }
+
+    /// Instances that lost their override and so take place at the time of the series again: RFC 6638 §3.2.8 asks for
+    /// new answers, for which each needs a component of its own.
+    fn moved_back(&self) -> Vec<Vec<u8>> {
+        let (Some(old), Some(master)) = (self.old, self.new.master()) else { return Vec::new() };
+        let now = Essence::of(self.new, master, Matters::ToAttendees);
+        if earlier(old, None).is_none_or(|(_, before)| now.is_rescheduled_from(&before)) {
+            return Vec::new();
+        }
+        let mut blocks = Vec::new();
+        for part in old.list.iter().filter(|part| self.new.at(part.id).is_none()) {
+            let Some(id) = part.id.filter(|id| self.new.has_instance(*id)) else { continue };
+            let before = Essence::of(old, part, Matters::ToAttendees);
+            let now = Essence::of_instance(self.new, master, id, Matters::ToAttendees);
+            if !now.is_rescheduled_from(&before) && !part.cancelled {
+                continue;
+            }
+            let mut edits = instance_edits(self.new, master.component, id);
+            let mut asked = false;
+            for (property, party) in master.component.all("ATTENDEE").zip(&master.attendees) {
+                let answers = party.by_server && !self.owner.is_canonical(&party.canonical);
+                let partstat = answers.then_some(("PARTSTAT", Some("NEEDS-ACTION")));
+                let changes: Vec<_> = [("SCHEDULE-FORCE-SEND", None)].into_iter().chain(partstat).collect();
+                edits.set_parameters(property, &changes);
+                asked |= answers;
+            }
+            if asked {
+                blocks.push(ended(&edits.render(master.component.span())));
+            }
+        }
+        blocks
     }
 
     fn settle(&self, part: &Part<'_, 'a>, edits: &mut Edits<'a>) -> Result<(), Refusal> {

@@ -128,7 +128,10 @@ impl Sparse<'_, '_, '_> {
             }
         };
         copy(&mut out, &["UID"]);
-        out.line(&format!("SEQUENCE:{}", self.sequence));
+        // RFC 5546 §3.2.3: to be there where it is not zero.
+        if self.sequence > 0 || component.first("SEQUENCE").is_some() {
+            out.line(&format!("SEQUENCE:{}", self.sequence));
+        }
         out.line(&format!("DTSTAMP:{}", making.now));
         match self.instance {
             Some(id) => {
@@ -137,6 +140,10 @@ impl Sparse<'_, '_, '_> {
             None => copy(&mut out, &["RECURRENCE-ID", "DTSTART", "DTEND", "DUE", "DURATION"]),
         }
         copy(&mut out, &["SUMMARY"]);
+        if reply && self.instance.is_none() {
+            // What is answered, where the organizer's next revision is there before the answer.
+            copy(&mut out, &["RRULE", "RDATE"]);
+        }
         if reply {
             copy(&mut out, &["COMMENT", "PERCENT-COMPLETE", "COMPLETED"]);
         } else {

@@ -120,10 +120,12 @@ impl<'a> Taking<'_, '_, 'a> {
         };
         let said = Essence::of(self.message, reply, matters);
         let has_end = ["DTEND", "DUE", "DURATION"].iter().any(|name| reply.component.first(name).is_some());
+        // Not every program repeats how it recurs.
+        let recurs_by_word = said.rules.is_empty() && said.dates.is_empty();
         said.start.is_some()
             && said.start == now.start
             && (!has_end || said.end == now.end)
-            && (&said.rules, &said.dates) == (&now.rules, &now.dates)
+            && (recurs_by_word || (&said.rules, &said.dates) == (&now.rules, &now.dates))
     }
 
     fn nothing(&mut self) {

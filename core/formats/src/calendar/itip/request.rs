@@ -105,8 +105,10 @@ impl<'a> Arrival<'_, '_, 'a> {
     }
 
     fn onto(&self, stored: &Parts<'_, '_>) -> Result<Vec<u8>, Ignored> {
+        let excluded = stored.exclusions();
         let gone = |part: &Part<'_, '_>| {
-            self.is_declined(part) && counterpart(stored, part.id).is_none() && part.id.is_some()
+            let absent = counterpart(stored, part.id).is_none();
+            self.is_declined(part) && part.id.is_some_and(|id| absent || excluded.contains(&id))
         };
         let fresh =
             |part: &&Part<'_, '_>| part.own(self.owner).is_some() && !is_old(stored, part) && !gone(part);
@@ -115,7 +117,10 @@ impl<'a> Arrival<'_, '_, 'a> {
             return Err(Ignored::Old);
         }
         let over = stored.master().is_some_and(|master| master.cancelled);
-        if list.iter().any(|part| part.id.is_none()) || (over && self.message.master().is_none()) {
+        // What he had was sent to others, and is not his (RFC 6638 §3.2.6).
+        let uninvited = !stored.list.iter().any(|part| part.own(self.owner).is_some());
+        let alone = self.message.master().is_none() && (over || uninvited);
+        if alone || list.iter().any(|part| part.id.is_none()) {
             return Ok(self.whole(Some(stored)));
         }
         Ok(self.instances(stored, &list))
@@ -298,7 +303,9 @@ impl<'a> Arrival<'_, '_, 'a> {
         known: &Part<'_, '_>,
     ) -> Option<String> {
         let answer = known.own(self.owner).map(|party| party.partstat.clone())?;
-        if answer == "NEEDS-ACTION" || self.asks_anew {
+        // What he took out, or was not invited to, the answer to the series is none to.
+        let excluded = known.id.is_none() && id.is_some_and(|id| stored.exclusions().contains(&id));
+        if answer == "NEEDS-ACTION" || self.asks_anew || excluded {
             return None;
         }
         let before = match (known.id, id) {

@@ -336,7 +336,8 @@ enum Changed {
 
 fn changed((old, old_view): (&Parts<'_, '_>, &View), (new, view): (&Parts<'_, '_>, &View)) -> Changed {
     let excluded = view.excluded(new);
-    if old_view.has_master && old_view.excluded(old).difference(&excluded).next().is_some() {
+    let mine = |id: &Utc| view.has(new, Some(*id));
+    if old_view.has_master && !old_view.excluded(old).difference(&excluded).all(mine) {
         return Changed::All;
     }
     // An instance that is as the series again.
