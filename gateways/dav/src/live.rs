@@ -117,7 +117,7 @@ impl Writer {
             // Both name a state of the same members, so they are the same. That of a home tells of changes inside its
             // calendars too, as its synchronization does; of a folder elsewhere with such a name it says more than it must.
             Live::SyncToken | Live::CTag => {
-                let home = facts.kind == Kind::Plain && principal::is_home(&node.name);
+                let home = facts.kind == Kind::Plain && principal::is_home_name(&node.name);
                 let seq = if home { facts.token.max(facts.below) } else { facts.token };
                 write_sync_token(out, node.id, seq);
             }

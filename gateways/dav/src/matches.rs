@@ -61,22 +61,39 @@ pub(crate) async fn multistatus(
     paged(MULTISTATUS_HEAD.to_vec(), matches).await
 }
 
-/// The folders of a kind directly within another: what a question of infinite depth to a home is put to.
-pub(crate) async fn folders_within(session: &Session, home: &Path, kind: Kind) -> Result<Vec<Path>, Error> {
-    let (mut found, mut after) = (Vec::new(), None);
-    loop {
-        let page = session.list(home, after.as_ref(), FOLDERS_MAX, false).await?;
-        let fitting = page
-            .nodes
-            .iter()
-            .filter(|node| node.rights.is_some() && node.folder.is_some_and(|facts| facts.kind == kind));
-        found.extend(fitting.map(|node| home.join(node.name.clone())));
-        after = page.next;
-        if after.is_none() || found.len() >= FOLDERS_MAX {
-            found.truncate(FOLDERS_MAX);
-            return Ok(found);
+/// The folders of a kind within another, at any depth if `deep`: what a question to a home is put to.
+pub(crate) async fn folders_within(
+    session: &Session,
+    home: &Path,
+    kind: Kind,
+    deep: bool,
+) -> Result<Vec<Path>, Error> {
+    let (mut found, mut looked_into) = (Vec::new(), 0);
+    let mut folders = VecDeque::from([home.clone()]);
+    while let Some(folder) = folders.pop_front() {
+        let mut after = None;
+        looked_into += 1;
+        loop {
+            let page = session.list(&folder, after.as_ref(), FOLDERS_MAX, false).await?;
+            for node in page.nodes.iter().filter(|node| node.rights.is_some()) {
+                let own = node.folder.map(|facts| facts.kind);
+                if own == Some(kind) {
+                    found.push(folder.join(node.name.clone()));
+                } else if deep && own == Some(Kind::Plain) {
+                    folders.push_back(folder.join(node.name.clone()));
+                }
+            }
+            after = page.next;
+            if found.len() >= FOLDERS_MAX || looked_into + folders.len() > FOLDERS_MAX {
+                // RFC 4791 §7.8: the answer would take too much.
+                return Err(Error::too_large("folders that one question is put to", FOLDERS_MAX as u64));
+            }
+            if after.is_none() {
+                break;
+            }
         }
     }
+    Ok(found)
 }
 
 struct Matches {

@@ -20,12 +20,17 @@ use crate::xml::Element;
 pub(crate) async fn answer(call: &Call, root: Element<'_>, mut plan: Plan, kind: Kind) -> Answer {
     query::judge(call).await?;
     let failing = call.failing(Doing::Report);
-    call.stat(false).await.map_err(&failing)?;
+    let node = call.stat(false).await.map_err(&failing)?;
     let wanted: Vec<Wanted> = root
         .children()
         .filter(|child| child.is_dav("href"))
         .map(|href| Wanted::of(call, href.text()))
         .collect();
+    let mut wanted = wanted;
+    if !node.is_folder() {
+        // RFC 4791 §7.9: of an object, itself only.
+        wanted.iter_mut().for_each(|one| one.path = one.path.take().filter(|path| *path == call.path));
+    }
     if wanted.is_empty() {
         return Err(Failure::bad_request("a multiget holds at least one href"));
     }

@@ -18,8 +18,13 @@ const OUTBOX: &str = "Calendars/outbox";
 /// Calendars looked at in the home.
 const CALENDARS_MAX: usize = 2000;
 
-/// Whether a folder at the top of the tree is a home.
-pub(crate) fn is_home(name: &Name) -> bool {
+/// Whether a place is a home of calendars or address books.
+pub(crate) fn is_home(path: &Path) -> bool {
+    matches!(path.names(), [name] if is_home_name(name))
+}
+
+/// Whether a folder at the top of the tree is a home, by its name.
+pub(crate) fn is_home_name(name: &Name) -> bool {
     [CALENDAR_HOME, ADDRESSBOOK_HOME].contains(&name.as_str())
 }
 

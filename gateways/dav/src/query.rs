@@ -11,6 +11,7 @@ use crate::error::{Answer, Doing, Failure};
 use crate::handle::{Call, xml};
 use crate::matches::{self, Question};
 use crate::plan::Plan;
+use crate::principal;
 use crate::propfind::{self, Depth, MULTISTATUS_HEAD, MULTISTATUS_TAIL, parse_depth, parse_prefer};
 use crate::props::Subject;
 
@@ -85,14 +86,15 @@ pub(crate) async fn folders(call: &Call, node: &Node, kind: Kind) -> Result<Vec<
             Depth::Zero => Vec::new(),
             Depth::One | Depth::Infinity => vec![call.path.clone()],
         }),
-        // A home and the like: its members are folders. By the letter depth 1 ends there; what is asked for are the
-        // objects in them, and Apple's server and Cyrus answer so.
+        // Its members are folders. By the letter depth 1 ends there; of a home, what is asked for are the objects in
+        // them, and Apple's server and Cyrus answer so.
         Some(Kind::Plain) => match depth {
-            Depth::Zero => Ok(Vec::new()),
-            Depth::One | Depth::Infinity => {
-                let found = matches::folders_within(&call.session, &call.path, kind).await;
+            Depth::One | Depth::Infinity if depth == Depth::Infinity || principal::is_home(&call.path) => {
+                let deep = depth == Depth::Infinity;
+                let found = matches::folders_within(&call.session, &call.path, kind, deep).await;
                 found.map_err(call.failing(Doing::Report))
             }
+            _ => Ok(Vec::new()),
         },
         // RFC 3253 §3.6.
         _ => Err(Failure::forbidden("supported-report")),

@@ -73,8 +73,8 @@ async fn answer(call: &Call, root: Element<'_>) -> Answer {
     let mut writer =
         propfind::writer(&call.session, &call.places, query.plan, call.now).await.map_err(&failing)?;
     writer.zone = timezones::of_collection(&node.properties);
-    // Calendars and address books hold no folders.
-    if facts.kind == Kind::Plain && (query.level == Level::Infinite || is_home(&call.path)) {
+    // Calendars and address books hold no folders. Of the few in a home a client wants to know at once which changed.
+    if facts.kind == Kind::Plain && (query.level == Level::Infinite || principal::is_home(&call.path)) {
         if query.level == Level::Infinite && query.limit.is_some() {
             // RFC 6578 §3.7: a walk of a tree has no place to stop at.
             return Err(too_many());
@@ -119,11 +119,6 @@ async fn answer(call: &Call, root: Element<'_>) -> Answer {
 
 fn too_many() -> Failure {
     Failure::new(StatusCode::INSUFFICIENT_STORAGE, "").element("number-of-matches-within-limits")
-}
-
-/// A home of calendars or address books: few folders, of which a client wants to know at once which changed.
-fn is_home(path: &Path) -> bool {
-    matches!(path.names(), [home] if principal::is_home(home))
 }
 
 fn parse_query(root: Element<'_>) -> Result<Query, Failure> {

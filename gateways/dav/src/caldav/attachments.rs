@@ -9,7 +9,9 @@ use allod_formats::calendar::Rids;
 use allod_kit::{RequestBody, ResponseBody, empty_body, stream_body};
 use allod_model::{Error, Name, Protocol};
 use futures_util::TryStreamExt;
-use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue};
+use http::header::{
+    CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, LOCATION,
+};
 use http::{Method, Response, StatusCode};
 
 use crate::error::{Answer, Doing, Failure};
@@ -39,12 +41,12 @@ pub(crate) async fn handle(call: &Call, action: &str, body: RequestBody) -> Answ
 async fn add(call: &Call, body: RequestBody) -> Answer {
     let new = new_attachment(call)?;
     let (rids, pre) = (rids(call), call.precondition()?);
-    let origin = call.origin();
-    let url = move |token: &str, name: &Name| url_of(&origin, token, name);
+    let link = Link::new(call);
+    let url = |token: &str, name: &Name| link.url(token, name);
     let failure: Arc<OnceLock<Failure>> = Arc::default();
     let pieces = pieces(body, new.length, failure.clone());
     match call.session.attach(&call.path, rids, new, &url, pre, pieces).await {
-        Ok(attached) => Ok(attached_answer(call, attached, StatusCode::CREATED).await),
+        Ok(attached) => Ok(attached_answer(call, attached, &link, StatusCode::CREATED).await),
         Err(error) => Err(refused(call, error, failure).await),
     }
 }
@@ -52,12 +54,12 @@ async fn add(call: &Call, body: RequestBody) -> Answer {
 /// RFC 8607 §3.5.
 async fn update(call: &Call, body: RequestBody) -> Answer {
     let (id, new, pre) = (managed_id(call)?, new_attachment(call)?, call.precondition()?);
-    let origin = call.origin();
-    let url = move |token: &str, name: &Name| url_of(&origin, token, name);
+    let link = Link::new(call);
+    let url = |token: &str, name: &Name| link.url(token, name);
     let failure: Arc<OnceLock<Failure>> = Arc::default();
     let pieces = pieces(body, new.length, failure.clone());
     match call.session.reattach(&call.path, &id, new, &url, pre, pieces).await {
-        Ok(attached) => Ok(attached_answer(call, attached, StatusCode::NO_CONTENT).await),
+        Ok(attached) => Ok(attached_answer(call, attached, &link, StatusCode::NO_CONTENT).await),
         Err(error) => Err(refused(call, error, failure).await),
     }
 }
@@ -78,8 +80,33 @@ async fn refused(call: &Call, error: Error, failure: Arc<OnceLock<Failure>>) -> 
     }
 }
 
-async fn attached_answer(call: &Call, attached: Attached, status: StatusCode) -> Response<ResponseBody> {
+/// Makes the URL of an attachment, and remembers it.
+struct Link {
+    origin: String,
+    made: OnceLock<String>,
+}
+
+impl Link {
+    fn new(call: &Call) -> Link {
+        Link { origin: call.origin(), made: OnceLock::new() }
+    }
+
+    fn url(&self, token: &str, name: &Name) -> String {
+        self.made.get_or_init(|| url_of(&self.origin, token, name)).clone()
+    }
+}
+
+async fn attached_answer(
+    call: &Call,
+    attached: Attached,
+    link: &Link,
+    status: StatusCode,
+) -> Response<ResponseBody> {
     let mut response = written_answer(call, &attached.written, status).await;
+    // RFC 9110 §10.2.2: what was created is the attachment.
+    if let Some(Ok(url)) = link.made.get().map(|url| HeaderValue::from_str(url)) {
+        response.headers_mut().insert(LOCATION, url);
+    }
     // RFC 8607 §5.1.
     if let Ok(id) = HeaderValue::from_str(&attached.managed_id) {
         response.headers_mut().insert("cal-managed-id", id);

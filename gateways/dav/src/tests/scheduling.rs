@@ -133,6 +133,7 @@ async fn attachments_are_added_changed_and_removed() {
     let added = client.ask("POST", &url, &[TEXT, NAMED, WHOLE], "the agenda").await;
     assert_eq!(added.status, 201, "{}", added.body);
     let id = added.header("cal-managed-id").unwrap();
+    assert!(added.header("location").unwrap().contains("/attachments/"));
     let unfolded = added.body.replace("\r\n ", "");
     assert!(unfolded.contains(&format!("MANAGED-ID={id}")) && unfolded.contains("agenda.txt"), "{unfolded}");
     let link =
