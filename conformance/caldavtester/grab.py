@@ -6,38 +6,51 @@ from answers import Mismatch, rows, select, xml
 
 
 def from_answer(player, grabs, answer):
-    """Keep what the script asks for; Mismatch when it is not there."""
-    keep = player.variables.grab
+    """Keep what the script asks for. What could not be kept, in words; one thing missing does not keep the others away."""
+    complaints = []
+    for what, variables in wanted(player, grabs, answer):
+        try:
+            values = what()
+            if len(values) != len(variables):
+                raise Mismatch(f"{len(values)} values for {', '.join(variables)}")
+            for variable, value in zip(variables, values, strict=True):
+                player.variables.grab(variable, value)
+        except Mismatch as error:
+            complaints.append(str(error))
+    return complaints
+
+
+def wanted(player, grabs, answer):
+    """[(function that finds the values, their variables)]."""
     fill = player.variables.fill
+    found = []
     if grabs.uri and player.found_uri:
-        keep(grabs.uri, player.found_uri)
+        found.append((lambda: [player.found_uri], [grabs.uri]))
     if grabs.count:
-        if answer.status != 207:
-            raise Mismatch(f"nothing to count in {answer.status}")
-        keep(grabs.count, str(len(rows(answer)) - 1))
-    for name, _, variables in grabs.headers:
-        value = answer.first(fill(name))
-        if value is None:
-            raise Mismatch(f"no header {name} to keep in {answer.status}")
-        keep(variables[0], value)
+        found.append((lambda: [count(answer)], [grabs.count]))
+    found += [(lambda name=name: [header(answer, fill(name))], variables) for name, _, variables in grabs.headers]
     if answer.status == 207:
-        for name, _, variables in grabs.properties:
-            keep(variables[0], property_value(answer, fill(name)))
-    for path, parent, variables in grabs.elements:
-        values = elements(answer, fill(path), fill(parent) if parent else None)
-        if len(values) != len(variables):
-            raise Mismatch(f"{len(values)} elements {fill(path)} to keep, expected {len(variables)}")
-        for variable, value in zip(variables, values, strict=True):
-            keep(variable, value or "")
-    for path, _, variables in grabs.calendar_properties:
-        keep(variables[0], content.unescape(calendar_property(answer, fill(path)).value))
-    for path, _, variables in grabs.calendar_parameters:
-        steps, _, parameter = fill(path).rpartition("/")
-        parameter, dollar, value = parameter.partition("$")
-        found = calendar_property(answer, steps + dollar + value).parameter(parameter)
-        if found is None:
-            raise Mismatch(f"no {fill(path)} to keep")
-        keep(variables[0], found)
+        found += [(lambda name=name: [property_value(answer, fill(name))], variables) for name, _, variables in grabs.properties]
+    found += [(lambda path=path, parent=parent: elements(answer, fill(path), fill(parent) if parent else None), variables)
+              for path, parent, variables in grabs.elements]
+    found += [(lambda path=path: [content.unescape(calendar_property(answer, fill(path)).value)], variables)
+              for path, _, variables in grabs.calendar_properties]
+    found += [(lambda path=path: [calendar_parameter(answer, fill(path))], variables)
+              for path, _, variables in grabs.calendar_parameters]
+    return found
+
+
+def count(answer):
+    if answer.status != 207:
+        raise Mismatch(f"nothing to count in {answer.status}")
+    return str(len(rows(answer)) - 1)
+
+
+def header(answer, name):
+    value = answer.first(name)
+    if value is None:
+        raise Mismatch(f"no header {name} to keep in {answer.status}")
+    return value
 
 
 def property_value(answer, name):
@@ -59,7 +72,17 @@ def elements(answer, path, parent):
     nodes = select(root, path) if parent or path.startswith("/") else root.findall(path)
     if not nodes:
         raise Mismatch(f"no {path} to keep from {answer.status}")
-    return [node.text for node in nodes]
+    return [node.text or "" for node in nodes]
+
+
+def calendar_parameter(answer, path):
+    """`VEVENT/ATTACH/SIZE`, or `VEVENT/ATTACH/SIZE$VALUE` of the property with that value."""
+    steps, _, parameter = path.rpartition("/")
+    parameter, dollar, value = parameter.partition("$")
+    found = calendar_property(answer, steps + dollar + value).parameter(parameter)
+    if found is None:
+        raise Mismatch(f"no {path} to keep")
+    return found
 
 
 def calendar_property(answer, path):

@@ -121,10 +121,7 @@ class Player:
         answer = self.send(method, uri, fields, body, request, is_quoted=request.is_quoted and not is_href)
         complaints = self.complaints(request, uri, answer) if is_checked else []
         # Values are kept even of an answer that is wrong, so that one fault does not bring down all that follows.
-        try:
-            grab.from_answer(self, request.grabs, answer)
-        except Mismatch as error:
-            complaints.append(str(error))
+        complaints += grab.from_answer(self, request.grabs, answer)
         if complaints:
             raise Mismatch(" || ".join(complaints))
         return answer
@@ -153,6 +150,10 @@ class Player:
         answer = self.client.request(method, uri, {"User-Agent": "allod-caldavtester", **fields}, body, login, is_quoted)
         self.trace += self.client.last
         return answer
+
+    def is_home(self, uri):
+        return any(self.variables.fill(f"${kind}{number}:").rstrip("/") == uri.rstrip("/")
+                   for number in range(1, self.layout.accounts + 1) for kind in ("calendarhome", "addressbookhome"))
 
     def owner_of(self, uri):
         """The login of the account that a path belongs to: it stands in for Apple's administrator, who may do everything."""

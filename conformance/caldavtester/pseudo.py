@@ -48,6 +48,8 @@ def resolve(player, request):
             player.variables.grab(request.grabs.uri, player.found_uri)
         return (None, None, False) if method == "FINDNEW" else ("GET", player.found_uri, True)
     elif uris == ["$"]:
+        if player.found_uri is None:
+            raise Mismatch(f"{method} $: nothing has been found yet")
         return request.method, player.found_uri, True
     else:
         return request.method, None, False
@@ -77,6 +79,8 @@ def delete_all(player, request, uri):
         answer = player.send("DELETE", href, {}, None, request, is_quoted=False)
         if answer.status // 100 != 2:
             raise Mismatch(f"DELETEALL: DELETE {href} got {answer.status}")
+    if player.is_home(uri):
+        player.furnish()  # see Player.start
 
 
 def wait_for_count(player, request, uri, count):

@@ -181,7 +181,13 @@ def derived(master, recurrence_id):
 def normal(tree):
     """A component as nested tuples that compare regardless of order. Repeated equal properties count once."""
     return (tree.name, tuple(sorted({normal_property(p) for p in tree.properties}, key=repr)),
-            tuple(sorted((normal(c) for c in tree.components), key=repr)))
+            tuple(sorted((normal(c) for c in tree.components), key=by_instance)))
+
+
+def by_instance(component):
+    """Instances of one event in the order of time, so that a difference shows within the one that differs."""
+    name, properties, _ = component
+    return name, [value for _, key, _, value in properties if key == "RECURRENCE-ID"], repr(component)
 
 
 def normal_property(prop):

@@ -89,9 +89,10 @@ CASES = {
 
 
 def run(report, aim):
-    for name, data in CASES.items():
+    cases = dict(list(CASES.items())[::4]) if aim.small else CASES
+    for name, data in cases.items():
         one(report, aim, name, data)
-    together(report, aim)
+    together(report, aim, cases)
 
 
 def one(report, aim, name, data):
@@ -118,16 +119,20 @@ def one(report, aim, name, data):
         slow = {label: seconds for label, seconds in spent.items() if seconds > SECONDS_MAX}
         assert not slow, f"took longer than {SECONDS_MAX} s: " + ", ".join(f"{label} {seconds:.1f} s" for label, seconds in slow.items())
     worst = watch.stop()
+    if max(spent.values()) > SECONDS_MAX * 3:
+        # It may be busy with this one for ever; the next object gets a server that is not.
+        aim.server.kill()
+        aim.server.start()
     say(f"   {name}: " + ", ".join(f"{label} {seconds * 1000:.0f} ms" + (f" ({refused[label]})" if label in refused else "") for label, seconds in spent.items())
         + f"; others waited at most {worst * 1000:.0f} ms")
     with report.test(f"pathological/{name}/others"):
         assert worst < OTHERS_MAX_S, f"another client waited {worst:.1f} s meanwhile"
 
 
-def together(report, aim):
+def together(report, aim, cases):
     """All that was taken in one calendar: the month still has an answer."""
     calendar, wire, spent, refused = aim.calendar("all-hostile"), aim.wire(timeout=SECONDS_MAX * 6), {}, {}
-    for number, (name, data) in enumerate(CASES.items()):
+    for number, (name, data) in enumerate(cases.items()):
         put(wire, f"{calendar}{name}.ics", data.replace(b"UID:hostile", b"UID:hostile-%d" % number))
     with report.test("pathological/all-in-one-calendar"):
         for question, body in {"month": dav.calendar_query(dav.time_range(*MONTH), "D:getetag"), "busy": dav.free_busy_query(*MONTH),
@@ -164,7 +169,7 @@ class Watch:
     """Another client that asks a small question again and again; the longest it had to wait."""
 
     def __init__(self, aim):
-        self.wire, self.path, self.longest, self.going = aim.wire(), aim.server.calendars, 0.0, True
+        self.wire, self.path, self.longest, self.going = aim.wire(timeout=SECONDS_MAX), aim.server.calendars, 0.0, True
         self.thread = threading.Thread(target=self.ask, daemon=True)
         self.thread.start()
 
@@ -180,5 +185,5 @@ class Watch:
 
     def stop(self):
         self.going = False
-        self.thread.join(60)
+        self.thread.join(SECONDS_MAX)
         return self.longest

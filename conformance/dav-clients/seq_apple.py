@@ -127,7 +127,7 @@ MACOS_CONTACTS = (
          body=propfind("CARD:addressbook-home-set", "CARD:directory-gateway", "D:displayname", "CS:email-address-set", "D:principal-collection-set",
                        "D:principal-URL", "D:resource-id", "D:supported-report-set")),
     step("PROPFIND", "{contacts}", "home", typed("D:collection", at="{contacts}"), headers={"Depth": "1"}, body=propfind(*BOOK_HOME)),
-    step("MKCOL", "{contacts}{id}/", "book", body=dav.mkcol("CARD:addressbook", properties=("<D:displayname>Card</D:displayname>",))),
+    step("MKCOL", "{book}", "book", body=dav.mkcol("CARD:addressbook", properties=("<D:displayname>Card</D:displayname>",))),
     step("PROPFIND", "{contacts}", "home-again", typed("CARD:addressbook", at="{book}"), headers={"Depth": "1"}, body=propfind(*BOOK_HOME)),
     step("PUT", "{book}5B7A0F4C.vcf", "grouped-lines", save_etag(), headers={**VCF, "If-None-Match": "*"}, body=APPLE_CARD, want=201),
     step("GET", "{book}5B7A0F4C.vcf", "the-bytes", content(APPLE_CARD)),

@@ -107,7 +107,7 @@ CALENDAR = (
 )
 
 CONTACTS = (
-    step("MKCOL", "{contacts}{id}/", "extended", body=MKCOL),
+    step("MKCOL", "{book}", "extended", body=MKCOL),
     step("PROPFIND", "{contacts}", "home-again", typed("D:collection", "CARD:addressbook", at="{book}"), text("D:displayname", "Kontakte", at="{book}"),
          text("CARD:addressbook-description", "Alle", at="{book}"), privileges("D:read", "D:write-content", at="{book}"),
          headers={"Depth": "1"}, body=propfind(*BOOK_PROPS)),

@@ -74,7 +74,7 @@ CALENDAR = (
 CONTACTS = (
     step("PROPFIND", "/.well-known/carddav", "well-known", save_href("principal", "D:current-user-principal"), headers={"Depth": "0"}, body=DISCOVER),
     step("PROPFIND", "{principal}", "principal", save_href("contacts", "CARD:addressbook-home-set"), headers={"Depth": "0"}, body=DISCOVER),
-    step("MKCOL", "{contacts}{id}/", "new", body=dav.mkcol("CARD:addressbook", properties=("<D:displayname>Evolution</D:displayname>",))),
+    step("MKCOL", "{book}", "new", body=dav.mkcol("CARD:addressbook", properties=("<D:displayname>Evolution</D:displayname>",))),
     step("PROPFIND", "{contacts}", "home", typed("CARD:addressbook", at="{book}"), headers={"Depth": "1"}, body=LIST),
     step("OPTIONS", "{book}", "capabilities", offers("addressbook"), allows("PUT", "REPORT")),
     step("PROPFIND", "{book}", "collection-props", save_text("ctag", "CS:getctag"), reports("D:sync-collection", "CARD:addressbook-multiget"), headers={"Depth": "0"},

@@ -7,8 +7,8 @@ of a calendar that is refused with any 4xx is forgotten. The real program is the
 import dav
 from dav import propfind, sync_collection
 from objects import card, event
-from sequence import (ANY_BUT_5XX, content, data, found, gone, header, no_row, offers, only_members, privileges, reports, row_of, save_etag, save_href,
-                      save_row_etag, save_text, save_token, step, typed)
+from sequence import (ANY_BUT_5XX, content, data, found, gone, header, no_row, offers, only_members, privileges, reports, row_of, same_rows, save_etag,
+                      save_href, save_row_etag, save_rows, save_text, save_token, step, typed)
 
 HEADERS = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Thunderbird/153.7.0", "Accept-Language": "en-US,en;q=0.5",
            "Accept-Encoding": "gzip, deflate", "Sec-Fetch-Dest": "empty", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "none", "Origin": "null"}
@@ -61,12 +61,13 @@ CALENDAR = (
 )
 
 CONTACTS = (
+    step("PROPFIND", "/", "before", save_rows(), headers={"Depth": "1"}, body=BOOKS),
     step("PUT", "/", "if-match-nothing", headers={"If-Match": "nothing", "Content-Type": "text/vcard"}, body=b"", want=(400, 401, 403, 404, 405, 409, 412)),
-    step("PROPFIND", "/", "nothing-left-behind", headers={"Depth": "0"}, body=BOOKS),
+    step("PROPFIND", "/", "nothing-left-behind", same_rows(), headers={"Depth": "1"}, body=BOOKS),
     step("PROPFIND", "/.well-known/carddav", "detect", save_href("principal", "D:current-user-principal"), headers={"Depth": "0"},
          body=propfind("D:current-user-principal")),
     step("PROPFIND", "{principal}", "home-set", save_href("contacts", "CARD:addressbook-home-set"), headers={"Depth": "0"}, body=propfind("CARD:addressbook-home-set")),
-    step("MKCOL", "{contacts}{id}/", "by-another-client", body=dav.mkcol("CARD:addressbook", properties=("<D:displayname>Birds</D:displayname>",))),
+    step("MKCOL", "{book}", "by-another-client", body=dav.mkcol("CARD:addressbook", properties=("<D:displayname>Birds</D:displayname>",))),
     step("PROPFIND", "{contacts}", "home", typed("CARD:addressbook", at="{book}"), privileges("D:read", "D:write-content", at="{book}"), headers={"Depth": "1"},
          body=propfind("D:resourcetype", "D:displayname", "D:current-user-privilege-set")),
     step("PROPFIND", "{book}", "typed-by-hand", typed("CARD:addressbook"), headers={"Depth": "0"}, body=BOOKS),

@@ -70,6 +70,7 @@ class Player:
         if one.nobody:
             fields["Authorization"] = None
         reply = self.exchange(one.method, quote(path, safe="/%"), fields, body)
+        assert one.nobody or reply.status != 401, "401 to a right login: the client asks for another password, or drops this one"
         assert reply.status in one.want, f"got {reply.status}, expected {one.want}; {reply.body[:200]!r}"
         reply.path, reply.parsed = path, None
         if reply.status == 207:
@@ -232,6 +233,19 @@ def only_members(*paths):
     return check
 
 
+def save_rows(known_as="rows"):
+    def check(reply, known):
+        known[known_as] = sorted(row.href for row in reply.parsed.rows)
+    return check
+
+
+def same_rows(known_as="rows"):
+    def check(reply, known):
+        got = sorted(row.href for row in reply.parsed.rows)
+        assert got == known[known_as], f"something came or went: {sorted(set(got) ^ set(known[known_as]))}"
+    return check
+
+
 def save_token(known_as="token"):
     def check(reply, known):
         assert reply.parsed.sync_token, "no sync-token in the answer"
@@ -329,4 +343,4 @@ def row_of(reply, known, at):
     return reply.parsed.row(fill(at, known))
 
 
-ANY_BUT_5XX = (200, 204, 207, 400, 401, 403, 404, 405, 409, 412, 415, 422)
+ANY_BUT_5XX = (200, 204, 207, 400, 403, 404, 405, 409, 412, 415, 422)

@@ -40,7 +40,7 @@ def run(report, aim):
     tasks_and_journals(report, cal)
     recurrence(report, cal)
     syncing(report, cal)
-    scheduling(report, client, me)
+    scheduling(report, caldav, aim, me)
     with report.test("caldav/delete-calendar"):
         before = len(me.calendars())
         cal.delete()
@@ -178,10 +178,41 @@ def syncing(report, cal):
         assert not list(update) and not list(removed) and quiet.sync_token == token, "the token moved though nothing changed"
 
 
-def scheduling(report, client, me):
+def scheduling(report, caldav, aim, me):
+    """Alice invites Bob, who accepts; both copies know of it."""
     with report.test("caldav/scheduling"):
-        if not client.supports_scheduling():
+        if not me.client.supports_scheduling():
             raise Skip("the server does not announce calendar-auto-schedule")
         assert me.calendar_user_address_set(), "no calendar address"
         assert me.schedule_inbox().url and me.schedule_outbox().url
-        me.schedule_inbox().get_items()
+    if not me.client.supports_scheduling() or "bob" not in aim.server.logins or not aim.server.has_login:
+        return
+    user, password = aim.server.logins["bob"]
+    bob = caldav.DAVClient(url=aim.url + "/", username=user, password=password).principal()
+    cal = me.make_calendar(name="Invitations", cal_id="caldav-invitations")
+    invitation = event("lib-invitation", "Besprechung", "20261210T100000Z", "20261210T110000Z", "ORGANIZER:mailto:alice@example.com",
+                       "ATTENDEE;PARTSTAT=ACCEPTED:mailto:alice@example.com", "ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:bob@example.com").decode()
+
+    def of_bob():
+        return [one for one in (found for calendar in bob.calendars() for found in calendar.events()) if "lib-invitation" in one.data]
+
+    with report.test("caldav/invitation-arrives"):
+        cal.save_event(invitation)
+        assert len(of_bob()) == 1, f"{len(of_bob())} copies in the calendars of the invited"
+    with report.test("caldav/reply-arrives"):
+        [his] = of_bob()
+        his.change_attendee_status(attendee="mailto:bob@example.com", PARTSTAT="ACCEPTED")
+        his.save()
+        mine = next(one for one in cal.events() if one.id == "lib-invitation")
+        unfolded = mine.data.replace("\r\n ", "").replace("\n ", "")
+        assert "PARTSTAT=ACCEPTED" in next(row for row in unfolded.splitlines() if "bob@example.com" in row), unfolded
+    with report.test("caldav/change-arrives"):
+        mine = next(one for one in cal.events() if one.id == "lib-invitation")
+        mine.icalendar_component["SUMMARY"] = "Besprechung, neu"
+        mine.save()
+        assert any("Besprechung\\, neu" in one.data for one in of_bob()), [one.data for one in of_bob()]
+    with report.test("caldav/cancellation-arrives"):
+        next(one for one in cal.events() if one.id == "lib-invitation").delete()
+        left = of_bob()
+        assert not left or "STATUS:CANCELLED" in left[0].data, left[0].data
+    cal.delete()

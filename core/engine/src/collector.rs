@@ -57,9 +57,7 @@ impl Core {
         let core = self.clone();
         tokio::spawn(async move {
             // What a crash left between a commit and its delivery.
-            if let Err(error) = core.deliver_pending().await {
-                tracing::warn!(%error, "scheduling messages will be delivered later");
-            }
+            core.deliver_again().await;
             let mut rounds = 0u64;
             let every = ROUND_SECS / NOTES_SECS;
             loop {
@@ -95,7 +93,7 @@ impl Core {
     pub async fn collect(&self, sweep: bool) -> Result<Collected> {
         let mut total = Collected::default();
         self.finish_removals().await?;
-        self.deliver_pending().await?;
+        self.deliver_again().await;
         for record in self.account_records()? {
             let account = self.account(record.id)?;
             self.retire_history(&account).await?;

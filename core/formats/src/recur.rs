@@ -17,19 +17,21 @@ pub use times::{End, Times};
 
 impl Rule {
     /// Gives each time on the clock at which a rule that begins at `start` occurs, from `from` to `until` inclusive,
-    /// ascending; `start` itself is the first. False when `steps` were not enough.
+    /// ascending; `start` itself is the first. `steps` is what it may cost and afterwards what is left; false when that
+    /// was not enough.
     pub fn each(
         &self,
         start: Wall,
         from: Wall,
         until: Wall,
-        steps: u64,
+        steps: &mut u64,
         mut found: impl FnMut(Wall),
     ) -> bool {
         let plan = plan::Plan::new(self, start);
-        let mut walk = walk::Walk::new(&plan, until, steps);
+        let mut walk = walk::Walk::new(&plan, until, *steps);
         walk.seek(from);
         walk.by_ref().filter(|wall| *wall >= from).for_each(&mut found);
+        *steps = walk.steps();
         !walk.is_cut_off()
     }
 }

@@ -5,6 +5,7 @@ mod card;
 mod expansion;
 mod hostile;
 mod itip;
+mod itip_series;
 mod lines;
 mod oddities;
 mod recur;

@@ -110,16 +110,10 @@ fn etag_list(
         }
         let tags = tags.get_or_insert_default();
         while !scan.0.is_empty() {
-            let (tag, weak) = match compare {
-                // What is no entity tag is the tag of nothing: the condition fails (RFC 9110 §13.1.1).
-                Compare::Strong => match scan.etag() {
-                    Ok(tag) => tag,
-                    Err(Malformed) => break,
-                },
-                Compare::Weak => scan.etag_or_bare()?,
-            };
-            // RFC 9110 §8.8.3.2: a weak tag never matches strongly; ours are all strong.
-            if !(weak && compare == Compare::Strong) {
+            let quoted = matches!(scan.0, [b'"', ..] | [b'W', b'/', ..]);
+            let (tag, weak) = scan.etag_or_bare()?;
+            // RFC 9110 §8.8.3.2: a weak tag never matches strongly; ours are all strong, and in quotes.
+            if compare == Compare::Weak || (quoted && !weak) {
                 tags.push(tag);
             }
             scan.skip_blanks();
@@ -440,9 +434,9 @@ mod tests {
             one_of(&["JoplinIgnore-7", "b"])
         );
         assert_eq!(read(&[("if-none-match", "\"a")]), Err(Malformed));
-        // Thunderbird's discovery sends this; it must not succeed as if it were not there: no tag is among none.
-        assert_eq!(read(&[("if-match", "nothing")]).unwrap().if_match, one_of(&[]));
-        assert_eq!(read(&[("if-match", "\"a\", bare")]).unwrap().if_match, one_of(&["a"]));
+        // Thunderbird's discovery sends this; it must not succeed as if it were not there.
+        assert_eq!(read(&[("if-match", "nothing")]).unwrap().if_match, one_of(&[]), "it never matches");
+        assert_eq!(read(&[("if-match", "two words\"")]), Err(Malformed));
         let date = "Sun, 06 Nov 1994 08:49:37 GMT";
         let both = read(&[("if-none-match", "\"a\""), ("if-modified-since", date)]).unwrap();
         assert_eq!(both.if_modified_since, None);

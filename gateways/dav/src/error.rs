@@ -120,6 +120,16 @@ impl Failure {
         self
     }
 
+    /// What it says to people.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Whether it names that condition.
+    pub(crate) fn is(&self, condition: &str) -> bool {
+        self.element.is_some_and(|(_, name)| name == condition)
+    }
+
     /// The condition that it names.
     #[cfg(test)]
     pub(crate) fn element_name(&self) -> Option<&'static str> {
@@ -183,7 +193,7 @@ impl Failure {
                 _ => with(StatusCode::FORBIDDEN),
             },
             // RFC 4791 §5.3.2.1.
-            ErrorKind::UidConflict => with(StatusCode::CONFLICT).caldav("no-uid-conflict"),
+            ErrorKind::UidConflict => with(StatusCode::FORBIDDEN).caldav("no-uid-conflict"),
             ErrorKind::PreconditionFailed if detail == Detail::NotModified => with(StatusCode::NOT_MODIFIED),
             // RFC 4918 §9.11.1.
             ErrorKind::PreconditionFailed if doing == Doing::Unlock => {
@@ -207,6 +217,10 @@ impl Failure {
             ErrorKind::OverQuota => with(StatusCode::INSUFFICIENT_STORAGE).element("quota-not-exceeded"),
             // RFC 4918 §9.2.1: no space to record the property.
             ErrorKind::TooLarge if doing == Doing::Properties => with(StatusCode::INSUFFICIENT_STORAGE),
+            // RFC 4791 §7.8: the answer would take too much.
+            ErrorKind::TooLarge if doing == Doing::Report => {
+                with(StatusCode::INSUFFICIENT_STORAGE).element("number-of-matches-within-limits")
+            }
             ErrorKind::TooLarge => with(StatusCode::PAYLOAD_TOO_LARGE),
             // RFC 6578 §3.2.
             ErrorKind::HorizonPassed => with(StatusCode::FORBIDDEN).element("valid-sync-token"),

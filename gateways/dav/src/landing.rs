@@ -21,7 +21,11 @@ const PAGE: &str = r#"<!DOCTYPE html>
 <body>
 <main>
 <h1>This is an allod server</h1>
-<p>It keeps files for the people who have an account here. There is nothing to see without one.</p>
+<p>It keeps files, calendars and contacts for the people who have an account here. There is nothing to see without one.</p>
+<h2>Connect your calendars and contacts</h2>
+<p>Add a CalDAV or CardDAV account to your phone, mail program or calendar. It asks for a server: give it the address of
+this page. It finds the rest by itself; where it does not, this is the whole address:</p>
+<p><code>https://SERVER/principals/ACCOUNT/</code></p>
 <h2>Connect to your files</h2>
 <p>Give this address to your file manager, backup program or app, as a WebDAV server:</p>
 <p><code>https://SERVER/dav/ACCOUNT/</code></p>

@@ -1,8 +1,21 @@
-//! The WebDAV window on the store.
+//! The WebDAV, CalDAV and CardDAV window on the store.
 //!
 //! [`Dav`] mounts on the shared HTTP listener and serves each account's whole tree at `/dav/ACCOUNT/`, its principal
-//! at `/principals/ACCOUNT/`, and the way to both from `/`, where people find a page that says how to connect. It speaks RFC 4918 classes 1, 2 and 3, quota (RFC 4331),
-//! extended MKCOL (RFC 5689), the current principal (RFC 5397) and `sync-collection` on every folder (RFC 6578).
+//! at `/principals/ACCOUNT/`, and the way to both from `/`, where people find a page that says how to connect, and from
+//! `/.well-known/caldav` and `/.well-known/carddav`. Folders of the kinds calendar and address book are CalDAV and
+//! CardDAV collections wherever they stand; what other accounts lend stands in the homes (`places`).
+//!
+//! | file | standard |
+//! |---|---|
+//! | `propfind`, `proppatch`, `put`, `get`, `lock`, `transfer`, `condition` | RFC 4918 classes 1, 2, 3; RFC 4331; RFC 8144 |
+//! | `mkcol` | RFC 5689 |
+//! | `sync_collection` | RFC 6578 |
+//! | `acl`, `principal`, `principal_reports` | RFC 3744, RFC 5397 |
+//! | `expand_property`, `report` | RFC 3253 §3.6, §3.8 |
+//! | `caldav` | RFC 4791; scheduling, RFC 6638; time zones, RFC 7809; attachments, RFC 8607 |
+//! | `carddav` | RFC 6352 |
+//! | `well_known` | RFC 6764 |
+//! | `sharing`, `published` | caldav-sharing |
 //!
 //! A request is parsed into core's words, one operation of the session decides, and its outcome is printed. The
 //! crate refuses to know: what may be done, which locks hold, whether a condition is true. Conditions and lock
@@ -56,6 +69,7 @@ mod report;
 mod settable;
 mod sharing;
 mod sync_collection;
+mod sync_tree;
 mod transfer;
 mod virtual_place;
 mod visit;
@@ -75,7 +89,7 @@ use allod_kit::{Gateway, Mount, Peer, RequestBody, ResponseBody};
 use async_trait::async_trait;
 use http::{Request, Response};
 
-/// The WebDAV gateway.
+/// The gateway.
 pub struct Dav {
     core: Core,
 }
@@ -94,7 +108,23 @@ impl Gateway for Dav {
     }
 
     fn mounts(&self) -> Vec<Mount> {
-        let discovery: &[&str] = &["OPTIONS", "PROPFIND", "REPORT", "GET", "HEAD"];
+        // The others are refused at `/`, but by a gateway that knows the place.
+        let discovery: &[&str] = &[
+            "OPTIONS",
+            "PROPFIND",
+            "REPORT",
+            "GET",
+            "HEAD",
+            "DELETE",
+            "COPY",
+            "MOVE",
+            "PROPPATCH",
+            "MKCOL",
+            "MKCALENDAR",
+            "LOCK",
+            "UNLOCK",
+            "ACL",
+        ];
         let [well_caldav, well_carddav] = well_known::PLACES;
         vec![
             Mount::prefix(PUBLISHED_PREFIX),

@@ -114,8 +114,13 @@ impl Writer {
                 None => return Some(self.plan.names_only),
             },
             Live::QuotaUsed => write_number(out, node.size),
-            // Both name a state of the same members, so they are the same.
-            Live::SyncToken | Live::CTag => write_sync_token(out, node.id, facts.token),
+            // Both name a state of the same members, so they are the same. That of a home tells of changes inside its
+            // calendars too, as its synchronization does; of a folder elsewhere with such a name it says more than it must.
+            Live::SyncToken | Live::CTag => {
+                let home = facts.kind == Kind::Plain && principal::is_home(&node.name);
+                let seq = if home { facts.token.max(facts.below) } else { facts.token };
+                write_sync_token(out, node.id, seq);
+            }
             Live::Invite | Live::AllowedSharingModes | Live::SharedUrl | Live::PublishUrl => {
                 return Some(self.sharing.write(out, live));
             }

@@ -17,6 +17,9 @@ use crate::props::Writer;
 /// Folders that one question is put to.
 const FOLDERS_MAX: usize = 2000;
 
+/// Bytes of a page, about: it ends once it holds more.
+pub(crate) const PAGE_BYTES: usize = 1024 * 1024;
+
 /// What is looked for.
 #[derive(Clone)]
 pub(crate) enum Question {
@@ -51,6 +54,7 @@ pub(crate) async fn multistatus(
         question,
         folders: folders.into(),
         current: None,
+        found: VecDeque::new(),
         limit,
         asked,
     };
@@ -83,6 +87,8 @@ struct Matches {
     folders: VecDeque<Path>,
     /// The one being asked, and its URL with the slash.
     current: Option<(Finding, String)>,
+    /// What it found and is not written yet.
+    found: VecDeque<Found>,
     /// How many more rows the client takes.
     limit: Option<u64>,
     /// The URL that was asked.
@@ -92,11 +98,14 @@ struct Matches {
 impl Pages for Matches {
     async fn page(&mut self, out: &mut Vec<u8>) -> Result<bool, Error> {
         loop {
-            if let Some((finding, url)) = &mut self.current {
+            if !self.found.is_empty() {
+                return Ok(self.write(out));
+            }
+            if let Some((finding, _)) = &mut self.current {
                 match finding.next().await? {
                     Some(found) => {
-                        let url = url.clone();
-                        return Ok(self.write(out, &url, &found));
+                        self.found = found.into();
+                        continue;
                     }
                     None => self.current = None,
                 }
@@ -140,18 +149,23 @@ impl Matches {
         }
     }
 
-    /// Appends rows; `false`, and the end appended, when the client takes no more.
-    fn write(&mut self, out: &mut Vec<u8>, url: &str, found: &[Found]) -> bool {
-        for one in found {
+    /// Appends rows of what was found, a page of them; `false`, and the end appended, when the client takes no more.
+    fn write(&mut self, out: &mut Vec<u8>) -> bool {
+        let url = self.current.as_ref().map_or("", |(_, url)| url.as_str());
+        while let Some(one) = self.found.pop_front() {
             if self.limit == Some(0) {
                 // RFC 6352 §8.6.2: truncated, so 507 for the request's URL.
                 write_truncated(out, &self.asked);
                 out.extend_from_slice(MULTISTATUS_TAIL);
                 return false;
             }
-            self.writer.found(out, url.as_bytes(), one);
+            self.writer.found(out, url.as_bytes(), &one);
             if let Some(left) = &mut self.limit {
                 *left -= 1;
+            }
+            // An object may come out much longer than it is, with its recurrences expanded.
+            if out.len() >= PAGE_BYTES {
+                break;
             }
         }
         true

@@ -65,8 +65,8 @@ pub(crate) async fn read_wishes(call: &Call, body: RequestBody) -> Result<Option
     let Some(bytes) = read_text(body).await? else { return Ok(None) };
     let kind = call.header(CONTENT_TYPE.as_str()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if !matches!(kind.as_str(), "application/xml" | "text/xml") {
-        // RFC 4918 §9.3.1: a body of a type that is not understood.
+    if !matches!(kind.as_str(), "application/xml" | "text/xml" | "") {
+        // RFC 4918 §9.3.1: a body of a type that is not understood. One that does not say is looked at.
         return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body is XML, and says so"));
     }
     Ok(Some(Document::parse(&bytes)?))

@@ -8,16 +8,13 @@ use crate::caldav::timezones;
 use crate::error::{Answer, Doing, Failure};
 use crate::escape::escape_into;
 use crate::handle::{Call, xml};
-use crate::pages::{Pages, paged};
+use crate::pages::{Fetching, Pages, paged};
 use crate::plan::Plan;
 use crate::propfind::{self, MULTISTATUS_HEAD, MULTISTATUS_TAIL, parse_prefer};
 use crate::props::{Subject, Writer};
 use crate::query;
 use crate::url::Target;
 use crate::xml::Element;
-
-/// Objects fetched and written at a time.
-const PAGE_OBJECTS: usize = 100;
 
 /// Answers the report for objects of folders of `kind`. Depth does not matter (RFC 4791 §7.9), so it is not read.
 pub(crate) async fn answer(call: &Call, root: Element<'_>, mut plan: Plan, kind: Kind) -> Answer {
@@ -35,8 +32,14 @@ pub(crate) async fn answer(call: &Call, root: Element<'_>, mut plan: Plan, kind:
     let preference = parse_prefer(&call.headers);
     plan.minimal |= preference.minimal;
     let writer = propfind::writer(&call.session, &call.places, plan, call.now).await.map_err(&failing)?;
-    let objects =
-        Objects { session: call.session.clone(), writer, kind, wanted: wanted.into_iter(), parent: None };
+    let objects = Objects {
+        session: call.session.clone(),
+        writer,
+        kind,
+        wanted: wanted.into_iter(),
+        fetching: Fetching::default(),
+        parent: None,
+    };
     let body = paged(MULTISTATUS_HEAD.to_vec(), objects).await.map_err(&failing)?;
     let mut response = xml(StatusCode::MULTI_STATUS, body);
     preference.applied(&mut response);
@@ -76,15 +79,18 @@ struct Objects {
     writer: Writer,
     kind: Kind,
     wanted: std::vec::IntoIter<Wanted>,
+    fetching: Fetching,
     /// The folder of the last object, and whether its members are what is asked for: most are siblings.
     parent: Option<(Path, bool)>,
 }
 
 impl Pages for Objects {
     async fn page(&mut self, out: &mut Vec<u8>) -> Result<bool, Error> {
-        let page: Vec<Wanted> = self.wanted.by_ref().take(PAGE_OBJECTS).collect();
+        let page: Vec<Wanted> = self.wanted.by_ref().take(self.fetching.count()).collect();
         let paths: Vec<Path> = page.iter().filter_map(|one| one.path.clone()).collect();
-        let mut found = self.session.fetch(&paths, self.writer.plan.needs_dead()).await?.into_iter();
+        let found = self.session.fetch(&paths, self.writer.plan.needs_dead()).await?;
+        self.fetching.learn(found.iter().flatten());
+        let mut found = found.into_iter();
         for one in page {
             let Some(path) = one.path else {
                 write_missing(out, &one.href, StatusCode::NOT_FOUND);

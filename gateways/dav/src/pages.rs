@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 
+use allod_core::Found;
 use allod_kit::{ResponseBody, full_body, stream_body};
 use allod_model::Error;
 use bytes::Bytes;
@@ -32,4 +33,40 @@ pub(crate) fn pages_after(first: Vec<u8>, rest: impl Pages) -> ResponseBody {
         Ok(Some((Bytes::from(out), (None, more.then_some(rest)))))
     });
     stream_body(pages)
+}
+
+/// How many files to fetch at a time with their contents, so that a page holds a bounded number of bytes, about: of as
+/// many as would have been right the last time.
+pub(crate) struct Fetching {
+    count: usize,
+}
+
+/// Files fetched at first.
+const FETCH_FIRST: usize = 32;
+/// Most files fetched at a time.
+const FETCH_MAX: usize = 256;
+/// Bytes fetched at a time, about.
+const FETCH_BYTES: u64 = 2 * 1024 * 1024;
+
+impl Default for Fetching {
+    fn default() -> Fetching {
+        Fetching { count: FETCH_FIRST }
+    }
+}
+
+impl Fetching {
+    /// How many to fetch.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Takes note of what came.
+    pub(crate) fn learn<'a>(&mut self, found: impl Iterator<Item = &'a Found>) {
+        let (files, bytes) =
+            found.fold((0, 0), |(files, bytes), one| (files + 1, bytes + one.bytes.len() as u64));
+        if let Some(average) = bytes.checked_div(files) {
+            let count = usize::try_from(FETCH_BYTES / average.max(1)).unwrap_or(FETCH_MAX);
+            self.count = count.clamp(1, FETCH_MAX);
+        }
+    }
 }

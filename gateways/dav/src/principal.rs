@@ -2,7 +2,7 @@
 //! known.
 
 use allod_core::{FolderFacts, Session, Want};
-use allod_model::{Error, ErrorKind, Kind, NameRule, Path};
+use allod_model::{Error, ErrorKind, Kind, Name, NameRule, Path};
 
 use crate::escape::escape_into;
 use crate::plan::{Live, Plan};
@@ -17,6 +17,11 @@ const INBOX: &str = "Calendars/inbox";
 const OUTBOX: &str = "Calendars/outbox";
 /// Calendars looked at in the home.
 const CALENDARS_MAX: usize = 2000;
+
+/// Whether a folder at the top of the tree is a home.
+pub(crate) fn is_home(name: &Name) -> bool {
+    [CALENDAR_HOME, ADDRESSBOOK_HOME].contains(&name.as_str())
+}
 
 /// What must be known of the account to describe its principal.
 #[derive(Clone, Debug, Default)]

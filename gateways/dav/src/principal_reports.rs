@@ -5,9 +5,9 @@ use allod_kit::{ResponseBody, full_body};
 use http::{Response, StatusCode};
 
 use crate::error::{Answer, Failure};
-use crate::handle::xml;
+use crate::handle::{Call, xml};
 use crate::plan::{Ask, Live, Plan};
-use crate::propfind::{Depth, MULTISTATUS_HEAD, MULTISTATUS_TAIL, parse_depth};
+use crate::propfind::{self, Depth, MULTISTATUS_HEAD, MULTISTATUS_TAIL, parse_depth};
 use crate::props::Subject;
 use crate::url::Target;
 use crate::visit::{Seen, Visit, failing};
@@ -36,27 +36,46 @@ pub(crate) async fn handle(visit: &Visit<'_>, root: Element<'_>) -> Answer {
         // RFC 3744 §9.2 to §9.5.
         return Err(Failure::bad_request("this report works with Depth: 0"));
     }
+    // RFC 3744 §9.2, §9.3: at most one.
+    if root.children().filter(|child| child.is_dav("prop")).count() > 1 {
+        return Err(Failure::bad_request("a report holds one prop"));
+    }
     let (_, here) = visit.here(false).await?;
     match report {
         "principal-search-property-set" => Ok(search_property_set()),
         "principal-property-search" => {
             let everywhere = root.dav_child("apply-to-principal-collection-set").is_some();
-            let among = everywhere || matches!(visit.target, Target::Principals | Target::Root);
+            // Python's caldav searches where it was pointed to, which is mostly `/dav/`.
+            let among = everywhere || !matches!(visit.target, Target::Tree { .. });
             let found = among && matches_search(visit, root).await?;
             principals(visit, root, found).await
         }
         "principal-match" => {
             let found = root.dav_child("self").is_some() && matches!(here, Seen::Place(_) | Seen::Principal);
-            if root.dav_child("principal-property").is_some() && matches!(here, Seen::Node(_)) {
-                // Everything in a tree belongs to its account: the answer would be all of it.
-                return Err(Failure::forbidden("number-of-matches-within-limits"));
-            }
             principals(visit, root, found && visit.target != Target::Trees).await
         }
         // The one principal of every access control list.
         "acl-principal-prop-set" => principals(visit, root, true).await,
         _ => Err(Failure::forbidden("supported-report")),
     }
+}
+
+/// `principal-match` with a property that names a principal (RFC 3744 §9.3): everything in a tree belongs to its account,
+/// so it is all members, or none.
+pub(crate) async fn owned(call: &Call, root: Element<'_>) -> Answer {
+    if parse_depth(&call.headers, Depth::Zero)? != Depth::Zero {
+        return Err(Failure::bad_request("this report works with Depth: 0"));
+    }
+    let mut props = root.children().filter(|child| child.is_dav("prop"));
+    let (prop, None) = (props.next(), props.next()) else {
+        return Err(Failure::bad_request("a report holds one prop"));
+    };
+    let plan = prop.map_or_else(|| Some(Plan::none()), Plan::only);
+    let plan = plan.ok_or_else(|| Failure::bad_request("too many properties are asked for"))?;
+    let named = root.dav_child("principal-property").into_iter().flat_map(Element::children).next();
+    let live = named.and_then(|property| Live::named(property.namespace(), property.name()));
+    let all = matches!(live, Some(Live::Owner | Live::CurrentUserPrincipal));
+    propfind::members(call, plan, all && call.mount.is_none()).await
 }
 
 /// A multistatus with the principal, if it was found.
@@ -90,10 +109,8 @@ async fn matches_search(visit: &Visit<'_>, root: Element<'_>) -> Result<bool, Fa
         value.extend_from_slice(MULTISTATUS_TAIL);
         Document::parse(&value).map(|document| document.root().texts()).unwrap_or_default()
     };
-    let any = root.attribute("test") == Some("anyof");
-    if root.dav_child("property-search").is_none() {
-        return Err(Failure::bad_request("nothing is searched for"));
-    }
+    // Python's caldav asks for all by searching for nothing.
+    let any = root.attribute("test") == Some("anyof") && root.dav_child("property-search").is_some();
     for search in root.children().filter(|child| child.is_dav("property-search")) {
         let text = search.dav_child("match").map(Element::text).unwrap_or_default();
         let match_type = match search.dav_child("match").and_then(|wanted| wanted.attribute("match-type")) {
@@ -104,14 +121,13 @@ async fn matches_search(visit: &Visit<'_>, root: Element<'_>) -> Result<bool, Fa
         };
         let wanted = TextMatch::new(&text, Collation::UnicodeCasemap, match_type, false);
         let mut properties = search.dav_child("prop").into_iter().flat_map(Element::children);
-        let found = !text.is_empty()
-            && properties.all(|property| {
-                // RFC 3744 §9.4: what cannot be searched matches nothing.
-                SEARCHABLE
-                    .iter()
-                    .find(|(live, _)| Live::named(property.namespace(), property.name()) == Some(*live))
-                    .is_some_and(|(live, _)| texts(*live).iter().any(|text| wanted.matches(text)))
-            });
+        let found = properties.all(|property| {
+            // RFC 3744 §9.4: what cannot be searched matches nothing.
+            SEARCHABLE
+                .iter()
+                .find(|(live, _)| Live::named(property.namespace(), property.name()) == Some(*live))
+                .is_some_and(|(live, _)| texts(*live).iter().any(|text| wanted.matches(text)))
+        });
         if found == any {
             return Ok(found);
         }

@@ -72,7 +72,9 @@ pub struct Preference {
 
 /// Reads `Prefer`.
 pub fn parse_prefer(headers: &HeaderMap) -> Preference {
-    let mut preference = Preference::default();
+    // RFC 8144 §2: the older spelling.
+    let brief = headers.get("brief").is_some_and(|brief| brief.as_bytes().eq_ignore_ascii_case(b"t"));
+    let mut preference = Preference { minimal: brief, ..Preference::default() };
     for value in headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok()) {
         for word in value.split([',', ';']) {
             let word: String = word.chars().filter(|c| !c.is_whitespace() && *c != '"').collect();
@@ -109,6 +111,12 @@ pub(crate) fn parse_plan(document: Option<&Document>) -> Result<Plan, Failure> {
         return Err(Failure::bad_request("the body of PROPFIND is a propfind element"));
     }
     let too_many = || Failure::bad_request("too many properties are asked for");
+    // RFC 4918 §14.20: one of them.
+    let wishes =
+        root.children().filter(|child| ["prop", "allprop", "propname"].iter().any(|name| child.is_dav(name)));
+    if wishes.count() > 1 {
+        return Err(Failure::bad_request("propfind holds one of prop, allprop and propname"));
+    }
     if let Some(prop) = root.dav_child("prop") {
         return Plan::only(prop).ok_or_else(too_many);
     }
@@ -181,6 +189,23 @@ pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
     let mut response = xml(StatusCode::MULTI_STATUS, listing(call, &node, question).await.map_err(&failing)?);
     preference.applied(&mut response);
     Ok(response)
+}
+
+/// A multistatus of all members at any depth of the call's place, or of nothing.
+pub(crate) async fn members(call: &Call, plan: Plan, all: bool) -> Answer {
+    let failing = call.failing(Doing::Report);
+    let node = call.stat(plan.needs_dead()).await.map_err(&failing)?;
+    let body = if all && node.is_folder() {
+        if node.folder.is_some_and(|facts| facts.documents > DOCUMENTS_MAX) {
+            return Err(Failure::forbidden("number-of-matches-within-limits"));
+        }
+        let preference = Preference { no_root: true, ..Preference::default() };
+        let question = Question { plan, depth: Depth::Infinity, preference };
+        listing(call, &node, question).await.map_err(&failing)?
+    } else {
+        full_body([MULTISTATUS_HEAD, MULTISTATUS_TAIL].concat())
+    };
+    Ok(xml(StatusCode::MULTI_STATUS, body))
 }
 
 /// A multistatus of a node and, as the depth says, of what is in it.

@@ -45,7 +45,7 @@ pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
     let preference = parse_prefer(&call.headers);
     if preference.minimal && update.refused.is_empty() {
         // RFC 8144 §2.2: all went well, so there is nothing to say.
-        let mut response = empty(StatusCode::NO_CONTENT);
+        let mut response = empty(StatusCode::OK);
         preference.applied(&mut response);
         return Ok(response);
     }

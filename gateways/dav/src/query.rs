@@ -85,10 +85,11 @@ pub(crate) async fn folders(call: &Call, node: &Node, kind: Kind) -> Result<Vec<
             Depth::Zero => Vec::new(),
             Depth::One | Depth::Infinity => vec![call.path.clone()],
         }),
-        // A home and the like: its members are folders.
+        // A home and the like: its members are folders. By the letter depth 1 ends there; what is asked for are the
+        // objects in them, and Apple's server and Cyrus answer so.
         Some(Kind::Plain) => match depth {
-            Depth::Zero | Depth::One => Ok(Vec::new()),
-            Depth::Infinity => {
+            Depth::Zero => Ok(Vec::new()),
+            Depth::One | Depth::Infinity => {
                 let found = matches::folders_within(&call.session, &call.path, kind).await;
                 found.map_err(call.failing(Doing::Report))
             }

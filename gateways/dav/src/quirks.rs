@@ -1,10 +1,7 @@
 //! What particular clients need beyond the standards. Each quirk names its client and has a test of its name.
 
-use allod_formats::card::Version;
 use allod_model::{LockToken, Timestamp};
 use http::{HeaderMap, HeaderValue};
-
-use crate::plan::{Ask, Plan};
 
 /// Finder sends PUT with `Transfer-Encoding: chunked` and the length in a header of its own; with it, a cut-off
 /// upload is noticed. `None` when a real length is there or the header cannot be read.
@@ -68,20 +65,11 @@ pub fn quirk_joplin_bare_tag(tag: &[u8]) -> Option<&str> {
     bare.then_some(tag)
 }
 
-/// Apple's programs ask for cards without saying the version, and read 3.0 only as they should: of a 4.0 card they lose
-/// pictures and groups. RFC 6352 §10.4 has 3.0 for a default; all others get the card as it was stored.
-pub(crate) fn quirk_apple_reads_vcard_3(headers: &HeaderMap, plan: &mut Plan) {
-    const AGENTS: [&str; 6] = ["iOS/", "iPadOS/", "macOS/", "Mac OS X/", "AddressBook", "dataaccessd"];
-    let agent =
-        headers.get(http::header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-    if !AGENTS.iter().any(|known| agent.contains(known)) {
-        return;
-    }
-    for ask in &mut plan.asked {
-        if let Ask::AddressData(selection) = ask {
-            selection.version.get_or_insert(Version::V3);
-        }
-    }
+/// Thunderbird's address book reads all anew only when an expired sync token is answered with 400; at RFC 6578's 403 it
+/// gives up for ever. Everybody else looks at the condition in the body, which stays.
+pub fn quirk_thunderbird_expired_token(headers: &HeaderMap) -> bool {
+    let agent = headers.get(http::header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    agent.is_some_and(|agent| agent.contains("Thunderbird/"))
 }
 
 #[cfg(test)]
@@ -147,22 +135,10 @@ mod tests {
     }
 
     #[test]
-    fn quirk_apple_reads_vcard_3_only() {
-        for (agent, version, wanted) in [
-            ("iOS/17.5 (21F79) dataaccessd/1.0", None, Some(Version::V3)),
-            ("macOS/14.5 (23F79) AddressBookCore/2487", None, Some(Version::V3)),
-            ("iOS/17.5 (21F79) dataaccessd/1.0", Some(Version::V4), Some(Version::V4)),
-            ("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Thunderbird/128.0", None, None),
-        ] {
-            let mut plan = Plan::none();
-            plan.ask(Ask::AddressData(Box::new(allod_formats::card::Selection {
-                properties: None,
-                version,
-            })));
-            quirk_apple_reads_vcard_3(&headers(&[("user-agent", agent)]), &mut plan);
-            let Ask::AddressData(selection) = &plan.asked[0] else { panic!("{plan:?}") };
-            assert_eq!(selection.version, wanted, "{agent}");
-        }
+    fn quirk_thunderbird_expired_token_is_for_thunderbird() {
+        let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Thunderbird/140.1";
+        assert!(quirk_thunderbird_expired_token(&headers(&[("user-agent", agent)])));
+        assert!(!quirk_thunderbird_expired_token(&headers(&[("user-agent", "DAVx5/4.5")])));
     }
 
     #[test]

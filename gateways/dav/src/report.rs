@@ -52,6 +52,9 @@ pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
         (CARDDAV, "addressbook-query") => carddav::query::handle(call, root).await,
         (CARDDAV, "addressbook-multiget") => carddav::multiget::handle(call, root).await,
         (DAV, "expand-property") => expand_property::handle(&Visit::of(call), root).await,
+        (DAV, "principal-match") if root.dav_child("principal-property").is_some() => {
+            principal_reports::owned(call, root).await
+        }
         (DAV, _) => principal_reports::handle(&Visit::of(call), root).await,
         // RFC 3253 §3.6: a report that is not supported here.
         _ => Err(Failure::forbidden("supported-report")),

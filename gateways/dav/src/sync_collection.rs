@@ -4,25 +4,24 @@ use std::collections::{HashSet, VecDeque};
 
 use allod_core::{Changes, Session};
 use allod_kit::full_body;
-use allod_model::{EntryKey, Error, ErrorKind, Name, NodeId, Path, Seq};
+use allod_model::{EntryKey, Error, ErrorKind, Kind, Name, NodeId, Path, Seq};
 use http::StatusCode;
 
 use crate::caldav::timezones;
 use crate::error::{Answer, Doing, Failure};
 use crate::handle::{Call, xml};
 use crate::matches::write_truncated;
-use crate::pages::{Pages, pages_after};
+use crate::pages::{Fetching, Pages, pages_after};
 use crate::plan::Plan;
+use crate::principal;
 use crate::propfind::{self, Depth, MULTISTATUS_HEAD, MULTISTATUS_TAIL, parse_depth, parse_prefer};
 use crate::props::{Writer, parse_sync_token, write_sync_token};
-use crate::quirks::quirk_apple_reads_vcard_3;
-use crate::url::encode_segment;
+use crate::quirks::quirk_thunderbird_expired_token;
+use crate::sync_tree::{self, Level, write_gone};
 use crate::xml::Element;
 
 /// Changes fetched and written at a time.
 const PAGE_CHANGES: usize = 1000;
-/// Contents fetched and written at a time.
-const PAGE_CONTENTS: usize = 100;
 
 /// What a `sync-collection` asks for.
 #[derive(Debug)]
@@ -31,12 +30,26 @@ struct Query {
     token: Option<String>,
     plan: Plan,
     limit: Option<u64>,
+    level: Level,
 }
 
 /// Answers the report.
+///
+/// # Errors
+/// 403 with `valid-sync-token` and others of RFC 6578 §3.2.
 pub(crate) async fn handle(call: &Call, root: Element<'_>) -> Answer {
-    // RFC 6578 §3.2 wants 0; Thunderbird sends 1 (Appendix A), DAVx5 0, others nothing.
-    if parse_depth(&call.headers, Depth::Zero)? == Depth::Infinity {
+    let thunderbird = quirk_thunderbird_expired_token(&call.headers);
+    answer(call, root).await.map_err(|failure| match failure.is("valid-sync-token") && thunderbird {
+        true => failure.status(StatusCode::BAD_REQUEST),
+        false => failure,
+    })
+}
+
+async fn answer(call: &Call, root: Element<'_>) -> Answer {
+    // RFC 6578 §3.2 wants 0; Thunderbird sends 1, DAVx5 0, others nothing. Without a level it is the level (Appendix A).
+    let depth = parse_depth(&call.headers, Depth::Zero)?;
+    let leveled = root.dav_child("sync-level").is_some();
+    if depth == Depth::Infinity && leveled {
         return Err(Failure::bad_request("this report works with Depth: 0"));
     }
     let failing = call.failing(Doing::Report);
@@ -44,7 +57,9 @@ pub(crate) async fn handle(call: &Call, root: Element<'_>) -> Answer {
     // RFC 3253 §3.6: a report that is not supported here.
     let Some(facts) = node.folder else { return Err(Failure::forbidden("supported-report")) };
     let mut query = parse_query(root)?;
-    quirk_apple_reads_vcard_3(&call.headers, &mut query.plan);
+    if depth == Depth::Infinity {
+        query.level = Level::Infinite;
+    }
     let preference = parse_prefer(&call.headers);
     query.plan.minimal |= preference.minimal;
     let since = match &query.token {
@@ -58,6 +73,21 @@ pub(crate) async fn handle(call: &Call, root: Element<'_>) -> Answer {
     let mut writer =
         propfind::writer(&call.session, &call.places, query.plan, call.now).await.map_err(&failing)?;
     writer.zone = timezones::of_collection(&node.properties);
+    // Calendars and address books hold no folders.
+    if facts.kind == Kind::Plain && (query.level == Level::Infinite || is_home(&call.path)) {
+        if query.level == Level::Infinite && query.limit.is_some() {
+            // RFC 6578 §3.7: a walk of a tree has no place to stop at.
+            return Err(too_many());
+        }
+        if query.limit.is_none() {
+            let (session, folder) = (call.session.clone(), call.path.clone());
+            let sync = sync_tree::Sync { session, writer, folder, node, since, level: query.level };
+            let body = sync_tree::multistatus(sync).await.map_err(&failing)?;
+            let mut response = xml(StatusCode::MULTI_STATUS, body);
+            preference.applied(&mut response);
+            return Ok(response);
+        }
+    }
     let mut sync = Sync {
         session: call.session.clone(),
         writer,
@@ -70,13 +100,13 @@ pub(crate) async fn handle(call: &Call, root: Element<'_>) -> Answer {
         limit: query.limit,
         seen: HashSet::new(),
         unwritten: VecDeque::new(),
+        fetching: Fetching::default(),
         end: None,
     };
     let first = sync.fetch().await.map_err(&failing)?;
     if query.limit.is_some_and(|limit| first.changes.len() as u64 > limit) {
         // RFC 6578 §3.7: not even the first commit fits.
-        let failure = Failure::new(StatusCode::INSUFFICIENT_STORAGE, "");
-        return Err(failure.element("number-of-matches-within-limits"));
+        return Err(too_many());
     }
     let mut out = MULTISTATUS_HEAD.to_vec();
     sync.write(&mut out, first);
@@ -87,15 +117,23 @@ pub(crate) async fn handle(call: &Call, root: Element<'_>) -> Answer {
     Ok(response)
 }
 
+fn too_many() -> Failure {
+    Failure::new(StatusCode::INSUFFICIENT_STORAGE, "").element("number-of-matches-within-limits")
+}
+
+/// A home of calendars or address books: few folders, of which a client wants to know at once which changed.
+fn is_home(path: &Path) -> bool {
+    matches!(path.names(), [home] if principal::is_home(home))
+}
+
 fn parse_query(root: Element<'_>) -> Result<Query, Failure> {
     let level = root.dav_child("sync-level").map(Element::text);
-    match level.as_deref() {
+    let level = match level.as_deref() {
         // Before the RFC, Depth said it.
-        None | Some("1") => {}
-        // RFC 6578 §3.3: this server does not descend.
-        Some("infinite" | "infinity") => return Err(Failure::forbidden("sync-traversal-supported")),
+        None | Some("1") => Level::One,
+        Some("infinite" | "infinity") => Level::Infinite,
         Some(_) => return Err(Failure::bad_request("sync-level is 1 or infinite")),
-    }
+    };
     let token = root.dav_child("sync-token").map(Element::text).filter(|token| !token.is_empty());
     let limit = match root.dav_child("limit").and_then(|limit| limit.dav_child("nresults")).map(Element::text)
     {
@@ -109,7 +147,7 @@ fn parse_query(root: Element<'_>) -> Result<Query, Failure> {
         Some(_) => Plan::of_report(root)?.unwrap_or_else(Plan::none),
         None => return Err(Failure::bad_request("sync-collection holds a prop element")),
     };
-    Ok(Query { token, plan, limit })
+    Ok(Query { token, plan, limit, level })
 }
 
 /// A synchronization under way.
@@ -131,6 +169,7 @@ struct Sync {
     seen: HashSet<EntryKey>,
     /// Files of pages that were read whose contents are still to be fetched and written.
     unwritten: VecDeque<Name>,
+    fetching: Fetching,
     /// Once all pages were read: the token to go on with, and whether there is more than was asked for.
     end: Option<(Seq, bool)>,
 }
@@ -163,7 +202,7 @@ impl Sync {
                 Some(node) => self.writer.member(out, self.url.as_bytes(), node, &[]),
                 // What a client never heard of has not gone for it.
                 None if self.initial => {}
-                None => self.gone(out, &change.key),
+                None => write_gone(out, &self.url, &change.key),
             }
         }
         if let Some(limit) = &mut self.limit {
@@ -180,11 +219,13 @@ impl Sync {
 
     /// Appends files with their contents, and the end once nothing is left; whether more is to come.
     async fn settle(&mut self, out: &mut Vec<u8>) -> Result<bool, Error> {
-        let count = self.unwritten.len().min(PAGE_CONTENTS);
+        let count = self.unwritten.len().min(self.fetching.count());
         let names: Vec<Name> = self.unwritten.drain(..count).collect();
         let paths: Vec<Path> = names.iter().map(|name| self.folder.join(name.clone())).collect();
         if !paths.is_empty() {
-            for found in self.session.fetch(&paths, self.writer.plan.needs_dead()).await? {
+            let all = self.session.fetch(&paths, self.writer.plan.needs_dead()).await?;
+            self.fetching.learn(all.iter().flatten());
+            for found in all {
                 match found {
                     Ok(found) => self.writer.found(out, self.url.as_bytes(), &found),
                     // It went meanwhile; the token is older than that, so the client hears of it next time.
@@ -200,16 +241,6 @@ impl Sync {
             }
             _ => Ok(true),
         }
-    }
-
-    fn gone(&self, out: &mut Vec<u8>, key: &EntryKey) {
-        out.extend_from_slice(b"<D:response><D:href>");
-        out.extend_from_slice(self.url.as_bytes());
-        encode_segment(out, key.name().as_bytes());
-        if key.is_folder() {
-            out.push(b'/');
-        }
-        out.extend_from_slice(b"</D:href><D:status>HTTP/1.1 404 Not Found</D:status></D:response>\n");
     }
 
     fn finish(&self, out: &mut Vec<u8>, token: Seq, truncated: bool) {
@@ -256,7 +287,7 @@ mod tests {
             (next.token.as_deref().and_then(parse_sync_token), next.limit),
             (Some((NodeId(7), Seq(9))), Some(5))
         );
-        assert!(query("<sync-level>infinite</sync-level><prop/>").is_err());
+        assert_eq!(query("<sync-level>infinite</sync-level><prop/>").unwrap().level, Level::Infinite);
         assert!(query("<sync-level>2</sync-level><prop/>").is_err());
         assert!(query("<limit><nresults>0</nresults></limit><prop/>").is_err());
         assert!(query("<sync-level>1</sync-level>").is_err());

@@ -1,6 +1,7 @@
 //! COPY and MOVE (RFC 4918 §9.8, §9.9).
 
 use allod_core::TransferOptions;
+use allod_model::Detail;
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::error::{Answer, Doing, Failure};
@@ -41,6 +42,13 @@ pub(crate) async fn handle(call: &Call) -> Answer {
     };
     let written = match written {
         Ok(written) => written,
+        // What another account lends is not in this tree.
+        Err(error)
+            if error.detail == Detail::MissingParent
+                && matches!(call.session.through(&to).await, Ok(Some(_))) =>
+        {
+            return Err(Failure::new(StatusCode::FORBIDDEN, "nothing moves from one account to another"));
+        }
         Err(error) => return Err(refusal::of_write(call, to.parent(), error, Doing::Transfer).await),
     };
     Ok(empty(if written.created { StatusCode::CREATED } else { StatusCode::NO_CONTENT }))

@@ -33,7 +33,9 @@ pub(crate) async fn handle(
             let visit = Visit { session, headers, target: target.clone(), now };
             report::handle_virtual(&visit, body).await
         }
-        "PROPPATCH" | "LOCK" => Err(Failure::new(StatusCode::FORBIDDEN, "nothing can be changed here")),
+        "PROPPATCH" | "LOCK" | "DELETE" | "COPY" | "MOVE" | "MKCOL" | "MKCALENDAR" | "ACL" => {
+            Err(Failure::new(StatusCode::FORBIDDEN, "nothing can be changed here"))
+        }
         _ => Err(Failure::method_not_allowed()),
     }
 }

@@ -53,6 +53,10 @@ pub fn print_quickstart(app: &Value, url: &str, s3: Option<&str>, data: &Path) {
     println!("  rclone                   rclone lsf --webdav-url {dav} --webdav-user {user} \\");
     println!("                             --webdav-pass \"$(rclone obscure {password})\" :webdav:");
     println!();
+    println!(
+        "Calendars and contacts (Thunderbird, DAVx5, iOS, macOS, Evolution …): {url} and the same login."
+    );
+    println!();
     if let Some(s3) = s3 {
         println!(
             "Back up to it by S3 (restic, rclone, aws …; a bucket is a folder at the top of the drive):"

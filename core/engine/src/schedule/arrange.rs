@@ -52,7 +52,7 @@ enum Seen {
     NothingScheduled,
     /// This content.
     Content(ContentId),
-    /// A folder in this state.
+    /// A folder in which, at any depth, this was the last change.
     Folder(Seq),
 }
 
@@ -208,9 +208,12 @@ impl Session {
                 self.check_unique(&view, new)?;
             }
         }
-        // RFC 6638 §3.2.10.1: the client saw all but the answers that came meanwhile.
+        // RFC 6638 §3.2.10.1: the client saw all but the answers that came meanwhile. One that says nothing of what it
+        // saw may know no answer either; they are not its to lose.
         let merged = match (was, old, new) {
-            (Standing::Organizer, Some(old), Some(new)) if pre.if_schedule_tag.is_some() => {
+            (Standing::Organizer, Some(old), Some(new))
+                if pre.if_match.is_none() || pre.if_schedule_tag.is_some() =>
+            {
                 keep_answers(old, new, owner).map_err(refused)?
             }
             _ => None,

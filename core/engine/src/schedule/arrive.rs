@@ -34,6 +34,8 @@ use crate::write::{new_file, short_digest};
 
 /// Messages in an inbox: not every client looks there, so the oldest go when new ones come.
 const INBOX_MESSAGES_MAX: u64 = 1_000;
+/// People of this server who are told of each other's answers; in a larger circle everybody would be busy with it.
+const REFRESHED_PEOPLE_MAX: usize = 100;
 const MEDIA_TYPE: &str = "text/calendar; charset=utf-8";
 /// The window that deliveries come by, as history shows it.
 pub const PROTOCOL: &str = "scheduling";
@@ -283,7 +285,9 @@ impl Session {
     fn refreshes(&self, bytes: &[u8], replied: &str) -> Res<Vec<Outgoing>> {
         let view = self.view()?;
         let messages = refresh(bytes, replied, making(self.core().0.env.now())).unwrap_or_default();
-        Ok(self.core().route(&view, self.handle().id(), messages, true)?.0)
+        let outgoing = self.core().route(&view, self.handle().id(), messages, true)?.0;
+        let people: usize = outgoing.iter().map(|out| out.local.len()).sum();
+        Ok(if people > REFRESHED_PEOPLE_MAX { Vec::new() } else { outgoing })
     }
 
     fn take_over(
@@ -293,18 +297,25 @@ impl Session {
         consequential: bool,
         outgoing: Vec<Outgoing>,
     ) -> Res<std::result::Result<Change, Outcome>> {
-        let folder = match &located {
-            Some(located) => located.folder,
-            None => match calendars::default_calendar(&self.view()?, self.keys())? {
-                Some(calendar) => calendar.folder,
-                // RFC 6638 §4.3: MUST reject.
-                None => return Ok(Err(Outcome::Refused("5.3"))),
-            },
-        };
         let name = Name::new(b"event.ics", NameRule::Strict)?;
         // RFC 6638 §4: what a calendar demands, it demands of deliveries too.
         let Ok(facts) = self.core().0.rules.of(Kind::Calendar)?.judge(&name, Some(&bytes)) else {
             return Ok(Err(Outcome::Refused("5.3")));
+        };
+        let component = facts.typed.as_deref().and_then(|typed| match typed {
+            Typed::Event(event) => Some(event.component),
+            Typed::Card(_) => None,
+        });
+        let folder = match &located {
+            Some(located) => located.folder,
+            None => {
+                let component = component.unwrap_or_default();
+                match calendars::default_calendar(&self.view()?, self.keys(), component)? {
+                    Some(calendar) => calendar.folder,
+                    // RFC 6638 §4.3: MUST reject.
+                    None => return Ok(Err(Outcome::Refused("5.3"))),
+                }
+            }
         };
         let object = Some(ObjectChange { located, folder, bytes, facts, consequential });
         Ok(Ok(Change { object, outgoing }))

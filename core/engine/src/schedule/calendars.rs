@@ -7,10 +7,11 @@ use allod_model::{Detail, EntryKey, Error, ErrorKind, Kind, Name, NameRule, Node
 
 use super::job::default_calendar_row;
 use crate::commit::Commit;
+use crate::components::Components;
 use crate::fault::{Fault, Res, fail};
 use crate::keys::{Keys, number_at};
 use crate::reading::Records;
-use crate::record::{Entry, Folder, What, decode};
+use crate::record::{AccountState, Entry, Folder, What, decode};
 use crate::resolve::{find_folder, folder_row};
 use crate::session::Session;
 
@@ -106,14 +107,22 @@ pub fn is_scheduled(entry: &Entry) -> bool {
     entry.file().and_then(|file| file.event()).is_some_and(|event| event.schedule.is_some())
 }
 
-/// Where new events are put: what was chosen, else the first calendar of an account, else any.
-pub fn default_calendar(rows: &impl Lookup, keys: Keys) -> Res<Option<Calendar>> {
-    let all = calendars(rows, keys)?;
+/// Where new events or tasks are put: what was chosen, else the first calendar of an account, else any that takes such
+/// components and is its owner's to write.
+pub fn default_calendar(rows: &impl Lookup, keys: Keys, component: Components) -> Res<Option<Calendar>> {
+    let state: Option<AccountState> = rows.record(&keys.state())?;
+    let derived = state.map(|state| NodeId(state.birthdays_folder));
+    let mut all = Vec::new();
+    for calendar in calendars(rows, keys)? {
+        let takes = folder_row(rows, keys, calendar.folder)?.components.holds(component);
+        if takes && Some(calendar.folder) != derived {
+            all.push(calendar);
+        }
+    }
     let chosen = chosen(rows, keys)?;
     let by_choice = all.iter().find(|calendar| Some(calendar.folder) == chosen);
-    let first =
-        || all.iter().find(|one| one.path.last().is_some_and(|name| name.as_bytes() == FIRST.as_bytes()));
-    Ok(by_choice.or_else(first).or_else(|| all.first()).cloned())
+    let named = |one: &&Calendar| one.path.last().is_some_and(|name| name.as_bytes() == FIRST.as_bytes());
+    Ok(by_choice.or_else(|| all.iter().find(named)).or_else(|| all.first()).cloned())
 }
 
 fn chosen(rows: &impl Lookup, keys: Keys) -> Res<Option<NodeId>> {
@@ -139,7 +148,8 @@ impl Session {
     pub async fn default_calendar(&self) -> Result<Option<Path>> {
         let look = || -> Res<Option<Path>> {
             self.scope().check_read(&self.inbox_path()?)?;
-            Ok(default_calendar(&self.view()?, self.keys())?.map(|calendar| calendar.path))
+            let events = Components::named("VEVENT").unwrap_or_default();
+            Ok(default_calendar(&self.view()?, self.keys(), events)?.map(|calendar| calendar.path))
         };
         Ok(look()?)
     }
@@ -155,7 +165,8 @@ impl Session {
         let wanted = calendar.clone();
         self.commit(&inbox, move |_, commit| {
             let all = calendars(&*commit.txn, commit.keys)?;
-            let Some(chosen) = all.iter().find(|one| one.path == wanted) else {
+            let derived = NodeId(commit.state.birthdays_folder);
+            let Some(chosen) = all.iter().find(|one| one.path == wanted && one.folder != derived) else {
                 let error =
                     Error::new(ErrorKind::InvalidContent, "invitations go into a calendar of the account");
                 return Err(error

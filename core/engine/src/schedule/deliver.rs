@@ -95,6 +95,13 @@ impl Core {
         }
     }
 
+    /// As [`Core::deliver_pending`], where other work must not wait for it.
+    pub(crate) async fn deliver_again(&self) {
+        if let Err(error) = self.deliver_pending().await {
+            tracing::warn!(%error, "scheduling messages will be delivered later");
+        }
+    }
+
     /// Delivers what waits in all accounts: what a crash or a failure left.
     ///
     /// # Errors

@@ -16,6 +16,8 @@ use crate::record::encode;
 
 /// How long a message waits for somebody to mail it, in seconds.
 const WAIT_SECS_MAX: i64 = 7 * 86_400;
+/// Messages given up in one round.
+const EXPIRED_MAX: usize = 50;
 /// Messages looked at in one account for one call.
 const SCAN_MAX: usize = 1_000;
 
@@ -139,7 +141,7 @@ impl Core {
         let old = self.0.env.now().plus_secs(-WAIT_SECS_MAX);
         let jobs = {
             let view = self.view()?;
-            job::list(&view, Keys::new(account), job::OUTSIDE, None, SCAN_MAX)?
+            job::list(&view, Keys::new(account), job::OUTSIDE, None, EXPIRED_MAX)?
         };
         // They lie in the order in which they were made.
         for (id, _) in jobs.into_iter().take_while(|(_, job)| job.made < old) {

@@ -61,8 +61,8 @@ impl Core {
     ) -> Res<(Vec<Outgoing>, Vec<Delivery>)> {
         let (mut outgoing, mut statuses) = (Vec::new(), Vec::new());
         let keys = Keys::new(sender);
-        let waiting = job::list(view, keys, job::OUTSIDE, None, WAITING_MAX)?.len();
-        let mut room = WAITING_MAX - waiting;
+        // Counted when the first message to elsewhere comes.
+        let mut room = None;
         for message in messages {
             let mut out = Outgoing { message, local: Vec::new(), outside: Vec::new(), silent };
             for to in std::mem::take(&mut out.message.to) {
@@ -80,11 +80,18 @@ impl Core {
                         "3.7"
                     }
                     None if silent || out.message.follows_cancel => continue,
-                    None if room == 0 => "5.1",
                     None => {
-                        room -= 1;
-                        out.outside.push(to.clone());
-                        "1.1"
+                        let free = match room {
+                            Some(free) => free,
+                            None => {
+                                WAITING_MAX - job::list(view, keys, job::OUTSIDE, None, WAITING_MAX)?.len()
+                            }
+                        };
+                        room = Some(free.saturating_sub(1));
+                        if free > 0 {
+                            out.outside.push(to.clone());
+                        }
+                        if free > 0 { "1.1" } else { "5.1" }
                     }
                 };
                 statuses.push(Delivery { address: to, status: status.to_owned() });

@@ -143,6 +143,8 @@ async fn an_invitation_arrives_is_answered_and_told_to_all() {
 
     // Only Dave's is on its way by mail: the refresh was not.
     let waiting = bench.core.operator().outbox().list(10).await.unwrap();
+    let audit = bench.core.operator().audit("alice", 10).await.unwrap();
+    assert!(audit.iter().any(|one| one.event == "message-delivered" && one.text.contains("mailto:bob")));
     assert_eq!(waiting.len(), 1);
     assert_eq!((waiting[0].method, waiting[0].to.as_str()), (Method::Request, "mailto:dave@elsewhere.org"));
 
@@ -282,18 +284,18 @@ async fn three_accounts_agree_on_everything() {
                             let hour = 1 + (plan.hour + 1) % 20;
                             plan.hour = hour;
                             plan.answers.values_mut().for_each(|answer| *answer = "NEEDS-ACTION");
+                            // Who put it away is asked again.
+                            plan.away.clear();
                         }
                         2 => {
                             let guest = (plan.organizer + 1 + usize::from(how) % 2) % NAMES.len();
                             if plan.answers.remove(&guest).is_none() {
                                 plan.answers.insert(guest, "NEEDS-ACTION");
                             }
+                            plan.away.remove(&guest);
                         }
                         _ => plan.summary = step + 1000,
                     }
-                    // Who declined and put it away is left in peace; who is asked again gets it again.
-                    let Planned { answers, away, .. } = plan;
-                    away.retain(|who| answers.get(who) == Some(&"DECLINED"));
                     write(&people[plan.organizer], &at(&uid), &plan.text(&uid)).await.unwrap();
                 }
                 (5 | 6, Some(uid)) => {
@@ -395,9 +397,13 @@ async fn declining_by_removal_can_be_silent() {
     rename(alice, "public/e.ics", "Calendars/Work/e.ics").await.unwrap();
     assert_eq!(answer(&read(alice, "Calendars/Work/e.ics").await, "carol").1.as_deref(), Some("1.2"));
     assert!(!only(carol).await.1.contains("CANCELLED"));
-    // A calendar that goes cancels what is in it.
+    // A calendar that goes cancels what is in it, and so does all that goes together.
     remove(alice, "Calendars/Work").await.unwrap();
     assert!(only(carol).await.1.contains("CANCELLED"));
+    write(alice, &format!("{HOME}/all.ics"), &object("all", "alice", &["alice", "carol"], "")).await.unwrap();
+    assert!(!copy_of(carol, "all").await.unwrap().1.contains("CANCELLED"));
+    remove(alice, "Calendars").await.unwrap();
+    assert!(copy_of(carol, "all").await.unwrap().1.contains("CANCELLED"));
 }
 
 #[tokio::test]
@@ -469,6 +475,50 @@ async fn a_schedule_tag_merges_what_does_not_matter() {
     assert_eq!(answer(&read(alice, &at).await, "bob").0, "ACCEPTED");
     assert!(only(bob).await.1.contains("SUMMARY:Dinner"));
     assert_eq!(put(by_tag).await.unwrap_err().kind, ErrorKind::PreconditionFailed, "changed by a request");
+}
+
+#[tokio::test]
+async fn an_answer_to_one_instance_is_not_lost() {
+    // RFC 6638 Appendix B.7
+    let (_bench, people) = people(&["alice", "bob"]).await;
+    let [alice, bob] = &people[..] else { panic!() };
+    let at = format!("{HOME}/e.ics");
+    let first = object("e", "alice", &["alice", "bob"], "RRULE:FREQ=DAILY;COUNT=5\r\n");
+    write(alice, &at, &first).await.unwrap();
+    let (bobs, text) = only(bob).await;
+    let accepted = with_answer(&text, "bob", "ACCEPTED");
+    let begin = accepted.find("BEGIN:VEVENT").unwrap();
+    let end = accepted.find("END:VCALENDAR").unwrap();
+    let one = with_answer(&text, "bob", "DECLINED")[begin..end]
+        .replace("RRULE:FREQ=DAILY;COUNT=5\r\n", "RECURRENCE-ID:20231203T100000Z\r\n")
+        .replace("20231201T1", "20231203T1");
+    write(bob, &bobs, &format!("{}{one}{}", &accepted[..end], &accepted[end..])).await.unwrap();
+    let declined = |text: &str| {
+        let all = parties(text.as_bytes()).unwrap();
+        let own = all.iter().find(|one| one.instance.is_some()).unwrap();
+        let bob = own.attendees.iter().find(|party| party.canonical.contains("bob")).unwrap();
+        (all.len(), bob.partstat.clone())
+    };
+    assert_eq!(declined(&read(alice, &at).await), (2, "DECLINED".to_owned()));
+    assert_eq!(answer(&read(alice, &at).await, "bob").0, "ACCEPTED");
+    // A client that knows of no answer, and does not say what it knows.
+    write(alice, &at, &first.replace("SUMMARY:Lunch", "SUMMARY:Tea")).await.unwrap();
+    let text = read(alice, &at).await;
+    assert_eq!(
+        (declined(&text), answer(&text, "bob").0),
+        ((2, "DECLINED".to_owned()), "ACCEPTED".to_owned())
+    );
+    let (_, text) = only(bob).await;
+    assert_eq!(
+        (declined(&text), answer(&text, "bob").0),
+        ((2, "DECLINED".to_owned()), "ACCEPTED".to_owned())
+    );
+    assert_eq!(text.matches("SUMMARY:Tea").count(), 2);
+    // An instance that is cancelled is seen as cancelled.
+    let cancelled = first.replace("RRULE", "EXDATE:20231204T100000Z\r\nRRULE");
+    write(alice, &at, &cancelled).await.unwrap();
+    let all = parties(only(bob).await.1.as_bytes()).unwrap();
+    assert_eq!(all.iter().filter(|one| one.cancelled && one.instance.is_some()).count(), 1);
 }
 
 #[tokio::test]
@@ -668,7 +718,14 @@ async fn invitations_go_where_their_owner_wants_them() {
     bob.set_default_calendar(&path(HOME)).await.unwrap();
     remove(bob, "Calendars/Work").await.unwrap();
     assert_eq!(answer(&read(alice, &format!("{HOME}/e.ics")).await, "bob").0, "DECLINED");
-    // Without any calendar nothing can be delivered.
+    // A task goes where tasks go.
+    let tasks = FolderOptions {
+        kind: Kind::Calendar,
+        components: Components::named("VTODO").unwrap(),
+        ..FolderOptions::default()
+    };
+    bob.make_folder(&path("Calendars/Tasks"), tasks, Precondition::default()).await.unwrap();
+    // Without any calendar that takes them events cannot be delivered.
     bob.set_default_calendar(&path(HOME)).await.unwrap();
     let away = rename(bob, HOME, "old").await;
     away.unwrap();

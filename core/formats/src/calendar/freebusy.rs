@@ -1,6 +1,7 @@
 //! Free-busy: the busy periods of objects, merged, as a VFREEBUSY (RFC 4791 §7.10, RFC 5545 §3.6.4, RFC 7953).
 
 use std::fmt::Write;
+use std::ops::ControlFlow;
 
 use super::object::Object;
 use super::overlap::period_times;
@@ -32,6 +33,9 @@ pub struct Busy {
     pub kind: BusyKind,
 }
 
+/// Periods of one object before they are merged.
+const PERIODS_MAX: usize = 20_000;
+
 /// The busy periods of an object within a window, cut to it, not merged; and whether the budget sufficed.
 pub fn busy_periods(
     object: &Object<'_, '_>,
@@ -47,13 +51,12 @@ pub fn busy_periods(
             busy.push(Busy { start: from, end: to, kind });
         }
     };
-    let instances = object.expansion(default).between(start, end, budget);
-    let mut whole = !instances.cut_off;
     let kinds: Vec<Option<BusyKind>> = components.iter().map(|component| event_kind(component)).collect();
-    for instance in instances.list {
-        if let Some(kind) = kinds[instance.component] {
-            add(instance.start, instance.end, kind);
-        }
+    let mut whole = true;
+    if kinds.iter().any(Option::is_some) {
+        let (periods, all) = of_events(object, &kinds, (start, end), default, budget);
+        periods.into_iter().for_each(|busy| add(busy.start, busy.end, busy.kind));
+        whole = all;
     }
     for component in components.iter().filter(|component| component.is("VFREEBUSY")) {
         for property in component.all("FREEBUSY") {
@@ -77,6 +80,40 @@ pub fn busy_periods(
         let (periods, all) = unavailable(object, component, (start, end), default, budget);
         periods.into_iter().for_each(|busy| add(busy.start, busy.end, busy.kind));
         whole &= all;
+    }
+    (busy, whole)
+}
+
+/// When the instances of an event make busy. Where the budget ends before they do, the whole window counts as busy: who
+/// trusts the answer must not book over what was not looked at.
+fn of_events(
+    object: &Object<'_, '_>,
+    kinds: &[Option<BusyKind>],
+    (start, end): (Utc, Utc),
+    default: &Zone,
+    budget: Budget,
+) -> (Vec<Busy>, bool) {
+    let mut busy: Vec<Busy> = Vec::new();
+    let (mut steps, mut full) = (budget.steps, false);
+    let whole = object.expansion(default).visit(start, end, &mut steps, &mut |instance| {
+        if let Some(kind) = kinds[instance.component]
+            && instance.start < end
+            && instance.end > start
+        {
+            busy.push(Busy { start: instance.start, end: instance.end, kind });
+            if busy.len() == PERIODS_MAX {
+                busy = merge_busy(std::mem::take(&mut busy));
+                full = busy.len() > PERIODS_MAX / 2;
+                if full {
+                    return ControlFlow::Break(());
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    });
+    let whole = whole && !full;
+    if !whole && let Some(kind) = kinds.iter().flatten().max().copied() {
+        return (vec![Busy { start, end, kind }], false);
     }
     (busy, whole)
 }

@@ -111,8 +111,10 @@ pub struct Message {
 pub enum Refusal {
     /// Not one calendar object of sound make.
     Unreadable,
-    /// More than a limit of this module; it is named.
+    /// More people or instances than a limit of this module; it is named.
     TooMany(&'static str),
+    /// Messages larger than [`MESSAGE_BYTES_MAX`] or [`MESSAGES_BYTES_MAX`].
+    TooLarge,
     /// `same-organizer-in-all-components` (RFC 6638 §3.2.4.2).
     SameOrganizer,
     /// `allowed-organizer-scheduling-object-change` (RFC 6638 §3.2.4.3), and why.
@@ -127,6 +129,7 @@ impl Refusal {
         match self {
             Refusal::Unreadable => "valid-calendar-data",
             Refusal::TooMany(_) => "max-attendees-per-instance",
+            Refusal::TooLarge => "max-resource-size",
             Refusal::SameOrganizer => "same-organizer-in-all-components",
             Refusal::OrganizerChange(_) => "allowed-organizer-scheduling-object-change",
             Refusal::AttendeeChange(_) => "allowed-attendee-scheduling-object-change",
@@ -138,6 +141,7 @@ impl Refusal {
         match self {
             Refusal::Unreadable => "not one calendar object of sound make",
             Refusal::TooMany(what) => what,
+            Refusal::TooLarge => "too large to be sent to people",
             Refusal::SameOrganizer => "its components name different organizers",
             Refusal::OrganizerChange(why) | Refusal::AttendeeChange(why) => why,
         }

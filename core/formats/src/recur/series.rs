@@ -1,5 +1,6 @@
 //! The recurrence set of one component, before overrides: RRULE, RDATE, EXDATE, and the EXRULE of old files.
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 
 use super::plan::Plan;
@@ -126,8 +127,10 @@ impl Series {
         found: &mut dyn FnMut(Occurrence) -> ControlFlow<()>,
     ) -> ControlFlow<(), bool> {
         let within = |start: Utc| start >= from && start <= to;
+        // Looking for exceptions by rule costs as much as looking for occurrences.
+        let excluding = Cell::new(*steps);
         let mut give = |start: Utc, wall: Wall, end: Option<Utc>| {
-            if !within(start) || self.excludes(start, wall) {
+            if !within(start) || self.excludes(start, wall, &excluding) {
                 return ControlFlow::Continue(());
             }
             found(Occurrence { start, wall, end })
@@ -154,14 +157,18 @@ impl Series {
             *steps = walk.steps();
             whole &= !walk.is_cut_off();
         }
-        ControlFlow::Continue(whole)
+        *steps = (*steps).min(excluding.get());
+        ControlFlow::Continue(whole && excluding.get() > 0)
     }
 
-    fn excludes(&self, start: Utc, wall: Wall) -> bool {
+    fn excludes(&self, start: Utc, wall: Wall, steps: &Cell<u64>) -> bool {
         let by_rule = |rule: &Ruled| {
-            let mut walk = Walk::new(&rule.plan, rule.until.min(wall), EXCLUSION_STEPS);
+            let most = steps.get().min(EXCLUSION_STEPS);
+            let mut walk = Walk::new(&rule.plan, rule.until.min(wall), most);
             walk.seek(wall);
-            walk.any(|excluded| excluded == wall)
+            let excluded = walk.any(|excluded| excluded == wall);
+            steps.set(steps.get().saturating_sub((most - walk.steps()).max(1)));
+            excluded
         };
         self.excluded.binary_search(&start).is_ok()
             || (!self.excluded_days.is_empty() && self.excluded_days.binary_search(&wall.date()).is_ok())

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::{parsed, utc};
-use crate::calendar::{self, CompFilter, Object, Recurrences, TimeRange};
+use super::{event, parsed, utc};
+use crate::calendar::{self, CompFilter, Object, Recurrences, TimeRange, busy_periods};
 use crate::card::{self, Card, Version};
 use crate::recur::Rule;
 use crate::value::{Date, Duration, Period, When, escape_text, parse_utc_offset, unescape_text};
@@ -297,4 +297,46 @@ fn big_objects_cost_in_proportion() {
         let room = std::time::Duration::from_millis(200);
         assert!(big < small * 24 + room, "shape {number}: {small:?} and {big:?}");
     }
+}
+
+#[test]
+fn a_zone_of_many_mad_rules_costs_little() {
+    let observance = "BEGIN:STANDARD\r\nDTSTART:19700101T000000\r\nTZOFFSETFROM:+0000\r\nTZOFFSETTO:+0100\r\n\
+                      RRULE:FREQ=SECONDLY\r\nRRULE:FREQ=DAILY\r\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30\r\nEND:STANDARD\r\n";
+    let text = format!(
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VTIMEZONE\r\nTZID:x\r\n{}END:VTIMEZONE\r\nBEGIN:VEVENT\r\nUID:1\r\n\
+         DTSTART;TZID=x:20240101T000000\r\nRRULE:FREQ=DAILY\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+        observance.repeat(500)
+    );
+    let document = parsed(text.as_bytes());
+    let object = Object::of(&document).unwrap();
+    // What it may cost is bounded by steps; here only that it ends, and that a real zone is still followed whole.
+    let found = object.expansion(&Zone::utc()).between(
+        utc("20300101T000000Z"),
+        utc("20300201T000000Z"),
+        Budget::default(),
+    );
+    assert_eq!(found.list.len(), 31);
+}
+
+#[test]
+fn exceptions_by_rule_cost_of_the_same_budget() {
+    let text = event("DTSTART:19700101T000000Z\nRRULE:FREQ=SECONDLY\nEXRULE:FREQ=SECONDLY;INTERVAL=7");
+    let document = parsed(text.as_bytes());
+    let object = Object::of(&document).unwrap();
+    let budget = Budget { steps: 5_000, ..Budget::default() };
+    let found =
+        object.expansion(&Zone::utc()).between(utc("20300101T000000Z"), utc("20300201T000000Z"), budget);
+    assert!(found.cut_off && found.list.len() < 5_000);
+}
+
+#[test]
+fn who_cannot_be_looked_at_whole_is_busy() {
+    let text = event("DTSTART:20200101T000000Z\nDURATION:P3650D\nRRULE:FREQ=SECONDLY");
+    let document = parsed(text.as_bytes());
+    let object = Object::of(&document).unwrap();
+    let window = (utc("22010101T000000Z"), utc("22010201T000000Z"));
+    let (busy, whole) = busy_periods(&object, window, &Zone::utc(), Budget::default());
+    assert!(!whole);
+    assert_eq!((busy[0].start, busy[0].end, busy.len()), (window.0, window.1, 1));
 }

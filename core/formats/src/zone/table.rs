@@ -4,11 +4,15 @@ use std::sync::OnceLock;
 
 use crate::component::Component;
 use crate::limits::ZONE_YEAR_MAX;
-use crate::recur::{Rule, Until};
+use crate::recur::{Frequency, Rule, Until};
 use crate::value::{DAY_S, Date, Utc, Wall, When, parse_utc_offset};
 
-/// Steps that the rules of one observance may cost.
-const OBSERVANCE_STEPS: u64 = 20_000;
+/// Steps that one rule of an observance may cost.
+const RULE_STEPS: u64 = 20_000;
+/// Steps that all rules of a zone may cost together.
+const TABLE_STEPS: u64 = 100_000;
+/// Observances of a zone that are looked at.
+const OBSERVANCES_MAX: usize = 1_000;
 /// Rules are followed from this year on at the earliest; some files begin in 1601.
 const YEAR_MIN: i32 = 1900;
 /// From the first to before the second of these years the near changes hold.
@@ -47,7 +51,7 @@ impl Table {
     /// None when no observance can be read.
     pub(super) fn new(component: &Component<'_>) -> Option<Table> {
         let parts = component.components().filter(|part| part.is("STANDARD") || part.is("DAYLIGHT"));
-        let observances: Vec<Observance> = parts.filter_map(observance).collect();
+        let observances: Vec<Observance> = parts.take(OBSERVANCES_MAX).filter_map(observance).collect();
         (!observances.is_empty()).then(|| Table { observances, near: OnceLock::new(), all: OnceLock::new() })
     }
 
@@ -62,8 +66,9 @@ impl Table {
 
     fn changes_in(&self, years: [i32; 2]) -> Changes {
         let mut onsets: Vec<(Utc, i32, i32)> = Vec::new();
+        let mut steps = TABLE_STEPS;
         for observance in &self.observances {
-            observance.onsets(years, |wall| {
+            observance.onsets(years, &mut steps, |wall| {
                 let at = Utc(wall.0 - i64::from(observance.from));
                 onsets.push((at, observance.from, observance.to));
             });
@@ -102,7 +107,9 @@ fn observance(component: &Component<'_>) -> Option<Observance> {
     };
     let to = parse_utc_offset(component.value("TZOFFSETTO")?)?;
     let from = component.value("TZOFFSETFROM").and_then(parse_utc_offset).unwrap_or(to);
-    let rules = component.all("RRULE").filter_map(|rule| rule.value().parse().ok()).collect();
+    // No clock changes several times a day: such a rule is a mistake, or meant to keep us busy.
+    let rules = component.all("RRULE").filter_map(|rule| rule.value().parse().ok());
+    let rules = rules.filter(|rule: &Rule| rule.frequency >= Frequency::Daily).collect();
     let mut dates = Vec::new();
     for property in component.all("RDATE") {
         let values = property.value().split(',').filter_map(|value| When::parse(value, None));
@@ -116,7 +123,7 @@ fn observance(component: &Component<'_>) -> Option<Observance> {
 
 impl Observance {
     /// Each local time at which it begins, read with the offset before: those that decide what holds in these years.
-    fn onsets(&self, years: [i32; 2], mut found: impl FnMut(Wall)) {
+    fn onsets(&self, years: [i32; 2], steps: &mut u64, mut found: impl FnMut(Wall)) {
         found(self.start);
         self.dates.iter().for_each(|date| found(*date));
         let midnight = |year: i32, month: u8| Date::new(year, month, 1).map_or(self.start, Date::midnight);
@@ -131,7 +138,10 @@ impl Observance {
             };
             let until = until.min(horizon);
             let from = begin.min(Wall(until.0 - RULE_DAYS_MIN * DAY_S));
-            rule.each(self.start, from, until, OBSERVANCE_STEPS, &mut found);
+            let most = (*steps).min(RULE_STEPS);
+            let mut left = most;
+            rule.each(self.start, from, until, &mut left, &mut found);
+            *steps -= most - left;
         }
     }
 }

@@ -94,9 +94,9 @@ fn may_hold(outer: Option<&str>, inner: &str) -> bool {
     }
 }
 
-/// RFC 4791 §9.9: which components overlap a stretch of time.
+/// RFC 4791 §9.9, RFC 7953 §7.2: which components overlap a stretch of time.
 fn has_times(name: &str) -> bool {
-    !matches!(name, "VCALENDAR" | "VTIMEZONE" | "STANDARD" | "DAYLIGHT")
+    matches!(name, "VEVENT" | "VTODO" | "VJOURNAL" | "VFREEBUSY" | "VALARM" | "VAVAILABILITY" | "AVAILABLE")
 }
 
 fn parse_property(parser: &mut Parser, element: Element<'_>) -> Result<PropFilter, Failure> {

@@ -25,7 +25,8 @@ pub(crate) async fn handle(call: &Call, root: Element<'_>) -> Answer {
     let failing = call.failing(Doing::Report);
     let element = root.child(CALDAV, "time-range");
     let range = element.ok_or_else(|| Failure::bad_request("free-busy-query holds a time-range"))?;
-    let range = parse_time_range(range)?;
+    let range =
+        parse_time_range(range).map_err(|failure| Failure::bad_request(failure.message().to_owned()))?;
     let (Some(start), Some(end)) = (range.start, range.end) else {
         return Err(Failure::bad_request("the time-range of a free-busy-query has both sides"));
     };

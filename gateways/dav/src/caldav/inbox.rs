@@ -12,7 +12,7 @@ use crate::propfind::{MULTISTATUS_HEAD, MULTISTATUS_TAIL};
 use crate::props::Writer;
 
 /// Messages fetched and judged at a time.
-const PAGE_MESSAGES: usize = 100;
+const PAGE_MESSAGES: usize = 50;
 
 /// A multistatus of the messages in `inbox` that match.
 pub(crate) async fn multistatus(

@@ -22,6 +22,9 @@ pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
             }
             let wishes = parse_wishes(document.root(), Kind::Calendar)?;
             if !wishes.refused.is_empty() {
+                if call.stat(false).await.is_ok() {
+                    return Err(Failure::forbidden("resource-must-be-null"));
+                }
                 // RFC 4791 §5.3.1.1: 207 says what stood in the way; nothing was made.
                 let url = call.url(&call.path, true);
                 return Ok(proppatch::answer(&url, &wishes.fine, &wishes.refused));

@@ -11,15 +11,14 @@ use crate::xml::{CARDDAV, Element};
 /// Most properties that a selection names.
 const SELECTED_MAX: usize = 512;
 
-/// Reads an `address-data` of a request. Without a version a card goes out as it was stored; 3.0, which the standard's
-/// grammar has for a default, is what [`crate::quirks::quirk_apple_reads_vcard_3`] takes.
+/// Reads an `address-data` of a request.
 ///
 /// # Errors
 /// 403 with `supported-address-data` for another format; 400 for what makes no sense.
 pub(crate) fn parse_selection(element: Element<'_>) -> Result<Selection, Failure> {
     let kind = element.attribute("content-type").unwrap_or("text/vcard");
     let version = element.attribute("version");
-    let mut selection = Selection { properties: None, version: parse_media_type(kind, version)? };
+    let mut selection = Selection { properties: None, version: Some(parse_media_type(kind, version)?) };
     let mut wanted = Vec::new();
     let mut all = true;
     for child in element.children().filter(|child| child.namespace() == CARDDAV) {
@@ -40,8 +39,8 @@ pub(crate) fn parse_selection(element: Element<'_>) -> Result<Selection, Failure
     Ok(selection)
 }
 
-/// Which version a media type asks for; `None` when it names none.
-fn parse_media_type(kind: &str, version: Option<&str>) -> Result<Option<Version>, Failure> {
+/// Which version a media type asks for.
+fn parse_media_type(kind: &str, version: Option<&str>) -> Result<Version, Failure> {
     let refused = || Dialect::CardDav.refused("supported-address-data", "cards are vCard 3.0 or 4.0");
     let mut parts = kind.split(';').map(str::trim);
     let essence = parts.next().unwrap_or_default();
@@ -51,9 +50,10 @@ fn parse_media_type(kind: &str, version: Option<&str>) -> Result<Option<Version>
     }
     let inside = parts.find_map(|part| part.strip_prefix("version="));
     match version.or(inside).map(|version| version.trim_matches('"')) {
-        None | Some("") => Ok(None),
+        // RFC 6352 §10.4: 3.0 is the default. Programs that know nothing else lose pictures and groups of a 4.0 card.
+        None | Some("") => Ok(Version::V3),
         Some(version) => match Version::named(version) {
-            Some(version @ (Version::V3 | Version::V4)) => Ok(Some(version)),
+            Some(version @ (Version::V3 | Version::V4)) => Ok(version),
             _ => Err(refused()),
         },
     }
@@ -64,10 +64,6 @@ fn parse_media_type(kind: &str, version: Option<&str>) -> Result<Option<Version>
 /// # Errors
 /// The condition in `CARDDAV:` that stands in the way; then nothing is appended.
 pub(crate) fn write(out: &mut Vec<u8>, selection: &Selection, bytes: &[u8]) -> Result<(), &'static str> {
-    if *selection == Selection::default() {
-        write_bytes(out, bytes);
-        return Ok(());
-    }
     // RFC 6352 §8.7.2: what cannot be converted is said for that card alone.
     let damaged = "supported-address-data-conversion";
     let document = Document::parse(bytes, Limits::default()).map_err(|_| damaged)?;
@@ -89,8 +85,9 @@ mod tests {
 
     #[test]
     fn selections() {
-        assert_eq!(selection("<address-data/>"), Ok(Selection::default()));
-        assert_eq!(selection("<address-data><allprop/></address-data>"), Ok(Selection::default()));
+        let three = Selection { properties: None, version: Some(Version::V3) };
+        assert_eq!(selection("<address-data/>"), Ok(three.clone()));
+        assert_eq!(selection("<address-data><allprop/></address-data>"), Ok(three));
         let four = selection("<address-data content-type='text/vcard' version='4.0'/>").unwrap();
         assert_eq!(four.version, Some(Version::V4));
         assert_eq!(

@@ -6,12 +6,10 @@ use crate::error::Answer;
 use crate::handle::Call;
 use crate::multiget;
 use crate::plan::Plan;
-use crate::quirks::quirk_apple_reads_vcard_3;
 use crate::xml::Element;
 
 /// Answers the report.
 pub(crate) async fn handle(call: &Call, root: Element<'_>) -> Answer {
-    let mut plan = Plan::of_report(root)?.unwrap_or_else(Plan::none);
-    quirk_apple_reads_vcard_3(&call.headers, &mut plan);
+    let plan = Plan::of_report(root)?.unwrap_or_else(Plan::none);
     multiget::answer(call, root, plan, Kind::AddressBook).await
 }

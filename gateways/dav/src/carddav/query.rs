@@ -10,13 +10,11 @@ use crate::handle::Call;
 use crate::matches::Question;
 use crate::plan::Plan;
 use crate::query::{self, Query};
-use crate::quirks::quirk_apple_reads_vcard_3;
 use crate::xml::Element;
 
 /// Answers the report.
 pub(crate) async fn handle(call: &Call, root: Element<'_>) -> Answer {
-    let mut plan = Plan::of_report(root)?.unwrap_or_else(Plan::none);
-    quirk_apple_reads_vcard_3(&call.headers, &mut plan);
+    let plan = Plan::of_report(root)?.unwrap_or_else(Plan::none);
     let question = Question::Cards(filter_of(root)?);
     let query = Query { plan, question, limit: parse_limit(root, Dialect::CardDav) };
     query::answer(call, query, |question, found| {

@@ -211,11 +211,11 @@ async fn refusals_of_put_say_what_is_wrong() {
     const CALENDAR: (&str, &str) = ("Content-Type", "text/calendar; charset=utf-8");
     let steps = [
         step("PUT", "/dav/alice/Calendars/Personal/a.ics", 201).with(&[CALENDAR]).body(EVENT),
-        step("PUT", "/dav/alice/Calendars/Personal/b.ics", 409).with(&[CALENDAR]).body(EVENT).holds(&[
+        step("PUT", "/dav/alice/Calendars/Personal/b.ics", 403).with(&[CALENDAR]).body(EVENT).holds(&[
             "<C:no-uid-conflict xmlns:C=\"urn:ietf:params:xml:ns:caldav\"><D:href>/dav/alice/Calendars/Personal/a.ics</D:href>",
         ]),
         step("PUT", "/dav/alice/Contacts/Personal/a.vcf", 201).body(CARD),
-        step("PUT", "/dav/alice/Contacts/Personal/b.vcf", 409).body(CARD).holds(&[
+        step("PUT", "/dav/alice/Contacts/Personal/b.vcf", 403).body(CARD).holds(&[
             "<C:no-uid-conflict xmlns:C=\"urn:ietf:params:xml:ns:carddav\"><D:href>/dav/alice/Contacts/Personal/a.vcf</D:href>",
         ]),
         step("PUT", "/dav/alice/Calendars/Personal/c.ics", 403)
@@ -223,11 +223,11 @@ async fn refusals_of_put_say_what_is_wrong() {
             .body("[]")
             .holds(&["<C:supported-calendar-data"]),
         step("PUT", "/dav/alice/Contacts/Personal/c.vcf", 403)
-            .with(&[("Content-Type", "text/plain")])
+            .with(&[("Content-Type", "text/calendar")])
             .body(CARD)
             .holds(&["<C:supported-address-data xmlns:C=\"urn:ietf:params:xml:ns:carddav\""]),
         step("PUT", "/dav/alice/Calendars/Personal/c.ics", 403).with(&[CALENDAR]).body("x").holds(&["<C:valid-calendar-data"]),
-        step("COPY", "/dav/alice/Calendars/Personal/a.ics", 409)
+        step("COPY", "/dav/alice/Calendars/Personal/a.ics", 403)
             .with(&[("Destination", "/dav/alice/Calendars/Personal/d.ics")])
             .holds(&["no-uid-conflict", "/a.ics</D:href>"]),
         step("MKCOL", "/dav/alice/f", 201),
@@ -301,4 +301,71 @@ async fn whole_calendars_come_and_go() {
         let reply = client.ask("GET", url, headers, "").await;
         assert!(reply.header("content-type").unwrap().starts_with("text/html"), "{url} {headers:?}");
     }
+}
+
+#[tokio::test]
+async fn a_home_is_synchronized_with_all_that_is_in_it() {
+    const DEEP: &str = r#"<d:sync-collection xmlns:d="DAV:"><d:sync-token>{sync}</d:sync-token><d:sync-level>infinite</d:sync-level><d:prop><d:getetag/></d:prop></d:sync-collection>"#;
+    const FIRST: &str = r#"<d:sync-collection xmlns:d="DAV:"><d:sync-token/><d:sync-level>infinite</d:sync-level><d:prop><d:getetag/></d:prop></d:sync-collection>"#;
+    const DATA: &str = r#"<d:sync-collection xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:caldav"><d:sync-token/><d:sync-level>infinite</d:sync-level><d:prop><c:calendar-data/></d:prop></d:sync-collection>"#;
+    const FLAT: &str = r#"<d:sync-collection xmlns:d="DAV:"><d:sync-token>{sync}</d:sync-token><d:sync-level>1</d:sync-level><d:prop><d:resourcetype/></d:prop></d:sync-collection>"#;
+    const OLD: &str = r#"<d:sync-collection xmlns:d="DAV:"><d:sync-token>{sync}</d:sync-token><d:prop><d:getetag/></d:prop></d:sync-collection>"#;
+    const LIMIT: &str = r#"<d:sync-collection xmlns:d="DAV:"><d:sync-token/><d:sync-level>infinite</d:sync-level><d:limit><d:nresults>1</d:nresults></d:limit><d:prop/></d:sync-collection>"#;
+    const BAD: &str = r#"<d:sync-collection xmlns:d="DAV:"><d:sync-token>urn:x</d:sync-token><d:sync-level>1</d:sync-level><d:prop/></d:sync-collection>"#;
+    const HOME: &str = "/dav/alice/Calendars/";
+    const EVENT_ROW: &str = "/dav/alice/Calendars/Personal/e.ics</D:href><D:propstat>";
+    let steps = [
+        step("PUT", "/dav/alice/Calendars/Personal/e.ics", 201).body(EVENT),
+        step("REPORT", HOME, 207).body(FIRST).holds(&[
+            EVENT_ROW,
+            "/dav/alice/Calendars/Personal/</D:href>",
+            "<D:sync-token>",
+        ]),
+        step("REPORT", HOME, 207).body(DEEP).holds(&["!<D:response>"]),
+        step("PUT", "/dav/alice/Calendars/Personal/t.ics", 201).body(TODO),
+        step("REPORT", HOME, 207).body(DEEP).holds(&[
+            "Personal/t.ics</D:href><D:propstat>",
+            "!e.ics",
+            "Personal/</D:href>",
+        ]),
+        step("DELETE", "/dav/alice/Calendars/Personal/t.ics", 204),
+        step("REPORT", HOME, 207)
+            .with(&[("Depth", "infinity")])
+            .body(OLD)
+            .holds(&["Personal/t.ics</D:href><D:status>HTTP/1.1 404"]),
+        step("MKCALENDAR", "/dav/alice/Calendars/Work/", 201),
+        step("MOVE", "/dav/alice/Calendars/Personal/e.ics", 201)
+            .with(&[("Destination", "/dav/alice/Calendars/Work/e.ics")]),
+        step("REPORT", HOME, 207).body(DEEP).holds(&[
+            "/dav/alice/Calendars/Work/</D:href>",
+            "/dav/alice/Calendars/Work/e.ics</D:href><D:propstat>",
+            "/dav/alice/Calendars/Personal/e.ics</D:href><D:status>HTTP/1.1 404",
+        ]),
+        step("PUT", "/dav/alice/Calendars/Work/t.ics", 201).body(TODO),
+        step("REPORT", HOME, 207).body(FLAT).holds(&[
+            "/dav/alice/Calendars/Work/</D:href>",
+            "!Personal",
+            "!t.ics",
+        ]),
+        step("REPORT", HOME, 207).body(FLAT).holds(&["!<D:response>"]),
+        step("DELETE", "/dav/alice/Calendars/Work/", 204),
+        step("REPORT", HOME, 207)
+            .body(DEEP)
+            .holds(&["/dav/alice/Calendars/Work/</D:href><D:status>HTTP/1.1 404", "!e.ics"]),
+        step("PUT", "/dav/alice/Calendars/Personal/e.ics", 201).body(EVENT),
+        step("REPORT", HOME, 207).body(DATA).holds(&[
+            "Personal/e.ics</D:href><D:propstat>",
+            "BEGIN:VEVENT",
+            "<D:sync-token>",
+        ]),
+        step("REPORT", HOME, 507).body(LIMIT).holds(&["number-of-matches-within-limits"]),
+        step("REPORT", "/dav/alice/", 207).body(FIRST).holds(&["/dav/alice/Contacts/Personal/</D:href>"]),
+        step("REPORT", HOME, 400).with(&[("Depth", "infinity")]).body(FLAT),
+        step("REPORT", HOME, 403).body(BAD).holds(&["<D:valid-sync-token>"]),
+        step("REPORT", HOME, 400)
+            .with(&[("User-Agent", "Thunderbird/140.1")])
+            .body(BAD)
+            .holds(&["<D:valid-sync-token"]),
+    ];
+    Client::new().await.run(&steps).await;
 }

@@ -40,7 +40,7 @@ async fn a_lent_calendar_is_like_ones_own() {
         ]),
         step("PROPFIND", LENT, 207).with(&[("Depth", "0")]).body(ASK).holds(&["<D:write/>", "<CS:shared/>"]),
         step("PUT", "/dav/alice/Calendars/Work%20(bob)/e.ics", 201).body(EVENT),
-        step("PUT", "/dav/alice/Calendars/Work%20(bob)/f.ics", 409)
+        step("PUT", "/dav/alice/Calendars/Work%20(bob)/f.ics", 403)
             .body(EVENT)
             .holds(&["<D:href>/dav/alice/Calendars/Work%20(bob)/e.ics</D:href>"]),
         step("PROPFIND", LENT, 207)

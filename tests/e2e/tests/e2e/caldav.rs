@@ -173,7 +173,7 @@ fn an_event_comes_back_byte_for_byte_whatever_the_way() {
     let text = scene.report(PERSONAL, "1", multiget).text();
     let data = text.split("<C:calendar-data>").nth(1).unwrap().split('<').next().unwrap();
     assert_eq!(data.replace("&#13;", "\r").replace("&quot;", "\""), object);
-    assert!(text.contains(&etag.replace('"', "\"")), "{etag} {text}");
+    assert!(text.contains(&etag), "{etag} {text}");
     scene.server.assert_sound();
 }
 
@@ -234,7 +234,7 @@ fn one_uid_is_stored_once_whoever_comes_first() {
             tasks.into_iter().map(|task| task.join().unwrap()).collect()
         });
         statuses.sort_unstable();
-        assert_eq!(statuses, [201, 409, 409, 409]);
+        assert_eq!(statuses, [201, 403, 403, 403]);
     }
 }
 

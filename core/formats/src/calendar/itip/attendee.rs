@@ -295,11 +295,17 @@ impl<'s, 'd, 'a> Answer<'s, 'd, 'a> {
     fn changed(mut self, old: &Parts<'_, '_>) -> Result<Option<Message>, Refusal> {
         let parts = self.parts;
         let forced = is_forced(parts);
+        let answer = |parts: &Parts<'_, '_>| {
+            parts.master().and_then(|master| Some(master.own(self.owner)?.partstat.clone()))
+        };
+        let series = answer(parts).filter(|series| answer(old).as_ref() != Some(series));
         for part in parts.list.iter().filter(|part| !part.cancelled) {
             let Some(party) = part.own(self.owner) else { continue };
             let known = before(old, part.id).and_then(|(part, _)| part.own(self.owner));
             let changed = known.is_none_or(|known| known.partstat != party.partstat);
-            if changed || forced {
+            // The organizer need not know of a component that said what the series said until now.
+            let apart = part.id.is_some() && series.as_ref().is_some_and(|series| *series != party.partstat);
+            if changed || apart || forced {
                 self.add(parts, part, None, &party.partstat.clone());
                 self.zones.push(part.component);
             }
@@ -338,7 +344,7 @@ impl<'s, 'd, 'a> Answer<'s, 'd, 'a> {
         let (Some(from), Some(organizer)) = (self.from, self.parts.organizer()) else { return Ok(None) };
         let bytes = envelope(self.parts, Method::Reply, self.making, &self.zones, &self.blocks);
         if bytes.len() > MESSAGE_BYTES_MAX {
-            return Err(Refusal::TooMany("the answer would be too large"));
+            return Err(Refusal::TooLarge);
         }
         let main = self.parts.master().or(self.parts.list.first());
         let summary = main.and_then(|part| part.component.value("SUMMARY"));

@@ -139,6 +139,10 @@ impl Sparse<'_, '_, '_> {
             }
             None => copy(&mut out, &["RECURRENCE-ID", "DTSTART", "DTEND", "DUE", "DURATION"]),
         }
+        if reply && self.instance.is_none() {
+            // Which series was answered, where it is another one by the time when the answer arrives.
+            copy(&mut out, &["RRULE", "RDATE"]);
+        }
         copy(&mut out, &["SUMMARY"]);
         if reply && self.instance.is_none() {
             // What is answered, where the organizer's next revision is there before the answer.

@@ -210,7 +210,11 @@ impl<'d, 'a> Parts<'d, 'a> {
     }
 
     pub(super) fn standing(&self, owner: &Owner) -> Standing {
-        let Some(organizer) = self.organizer() else { return Standing::None };
+        // RFC 5546 §1.4: nobody is invited to a journal.
+        let schedules = |part: &Part<'_, '_>| part.component.is("VEVENT") || part.component.is("VTODO");
+        let Some(organizer) = self.organizer().filter(|_| self.list.iter().all(schedules)) else {
+            return Standing::None;
+        };
         let mut attendees = self.list.iter().flat_map(|part| &part.attendees);
         if owner.is_canonical(&organizer.canonical) {
             // RFC 6638 §1.3: an object that one or more others take part in; one that he is alone in needs no messages

@@ -51,6 +51,7 @@ pub fn apply_reply(
                 sender: &sender,
                 edits: Edits::new(stored.bytes()),
                 changed: false,
+                series: None,
                 outcome: Err(Ignored::Stranger),
             };
             // The series first: an answer to it does not undo one to an instance in the same message.
@@ -73,6 +74,8 @@ struct Taking<'s, 'd, 'a> {
     sender: &'s str,
     edits: Edits<'a>,
     changed: bool,
+    /// What the message answers for the series.
+    series: Option<String>,
     outcome: Result<(), Ignored>,
 }
 
@@ -88,6 +91,9 @@ impl<'a> Taking<'_, '_, 'a> {
             }
             self.changed |= known.partstat != answer.partstat;
             self.outcome = Ok(());
+            if reply.id.is_none() {
+                self.series = Some(answer.partstat.clone());
+            }
             answer_in(&mut self.edits, part, self.sender, reply, answer);
             return;
         }
@@ -102,7 +108,7 @@ impl<'a> Taking<'_, '_, 'a> {
             return;
         }
         self.outcome = Ok(());
-        if known.partstat == answer.partstat {
+        if self.series.as_ref().unwrap_or(&known.partstat) == &answer.partstat {
             return;
         }
         self.changed = true;

@@ -153,6 +153,10 @@ impl<'a> Arrival<'_, '_, 'a> {
             let counterpart = stored.and_then(|stored| counterpart(stored, part.id).map(|own| (stored, own)));
             self.take_in(&mut edits, part, part.id, counterpart);
         }
+        let lines = gone.iter().filter(|(id, _)| message.at(Some(*id)).is_none()).map(|(_, line)| line);
+        if let Some(master) = master {
+            lines.for_each(|line| edits.insert_line(master.component.end().start, line));
+        }
         if let Some(stored) = stored {
             for block in self.own_overrides(stored) {
                 edits.insert(calendar.end().start, &block);
@@ -181,17 +185,20 @@ impl<'a> Arrival<'_, '_, 'a> {
         }
     }
 
-    /// Instances that the owner took out of his series himself, and whose refusal the organizer knows; with the EXDATE.
+    /// Instances that the owner took out of his series himself, and that he declined as far as the organizer knows; with
+    /// the EXDATE. What an organizer cancels and brings back he asks for anew (RFC 6638 §3.2.8).
     fn declined_and_gone(&self, stored: Option<&Parts<'_, '_>>) -> Vec<(Utc, String)> {
         let Some((stored, master)) = stored.and_then(|stored| Some((stored, stored.master()?))) else {
             return Vec::new();
         };
         let mut gone = Vec::new();
         for excluded in stored.excluded(master) {
-            let part = self.message.at(Some(excluded.id));
+            let part = counterpart(self.message, Some(excluded.id));
             let declined =
-                part.and_then(|part| part.own(self.owner)).is_some_and(|p| p.partstat == "DECLINED");
-            if declined && !self.asks_anew {
+                part.and_then(|part| part.own(self.owner)).is_some_and(|party| party.partstat == "DECLINED");
+            let there =
+                || self.message.at(Some(excluded.id)).is_some() || self.message.has_instance(excluded.id);
+            if declined && !self.asks_anew && there() {
                 gone.push((excluded.id, format!("{}:{}", excluded.property.head(), excluded.value)));
             }
         }
@@ -308,6 +315,21 @@ impl<'a> Arrival<'_, '_, 'a> {
         // What he took out, or was not invited to, the answer to the series is none to.
         let excluded = known.id.is_none() && id.is_some_and(|id| stored.exclusions().contains(&id));
         if answer == "NEEDS-ACTION" || self.asks_anew || excluded {
+            return None;
+        }
+        // RFC 6638 §3.2.8: an instance that he saw cancelled is brought back, so all are asked again.
+        let excluded = self.message.exclusions();
+        let brought_back = |part: &Part<'_, '_>| {
+            let here = |id: Utc| self.message.at(Some(id)).is_none() && !excluded.contains(&id);
+            part.cancelled && part.id.is_some_and(|id| here(id) && self.message.has_instance(id))
+        };
+        if id.is_none() && stored.list.iter().any(brought_back) {
+            return None;
+        }
+        // Of an instance that was not his until now, he said nothing with the series.
+        if let (None, Some(id)) = (known.id, id)
+            && stored.excluded(known).iter().any(|excluded| excluded.id == id)
+        {
             return None;
         }
         let before = match (known.id, id) {

@@ -154,7 +154,7 @@ impl<'s, 'd, 'a, 'o, 'b> Writer<'s, 'd, 'a, 'o, 'b> {
             };
             total += bytes.len();
             if bytes.len() > MESSAGE_BYTES_MAX || total > MESSAGES_BYTES_MAX {
-                return Err(Refusal::TooMany("the messages to the attendees would be too large"));
+                return Err(Refusal::TooLarge);
             }
             let parts = self.new.map_or_else(|| summary_of(self.old), |new| summary_of(Some(new)));
             let (uid, summary) = parts;
