@@ -144,10 +144,6 @@ impl Sparse<'_, '_, '_> {
             copy(&mut out, &["RRULE", "RDATE"]);
         }
         copy(&mut out, &["SUMMARY"]);
-        if reply && self.instance.is_none() {
-            // What is answered, where the organizer's next revision is there before the answer.
-            copy(&mut out, &["RRULE", "RDATE"]);
-        }
         if reply {
             copy(&mut out, &["COMMENT", "PERCENT-COMPLETE", "COMPLETED"]);
         } else {
