@@ -342,6 +342,27 @@ fn sequence_counts_with_what_is_sent() {
 }
 
 #[test]
+fn an_instance_that_moves_back_to_its_series_asks_anew() {
+    // RFC 6638 §3.2.8
+    let own = instance("03", "ACCEPTED", "")
+        .replace("DTSTART;TZID=America/Montreal:20090603T15", "DTSTART;TZID=America/Montreal:20090603T14");
+    let (old, new) = (daily("", &own), daily("", ""));
+    let write = by_cyrus(Some(&old), Some(&new));
+    let stored = write.stored.unwrap();
+    let id = Some("20090603T190000Z");
+    assert_eq!(partstat(&stored, id, "bernard").as_deref(), Some("NEEDS-ACTION"));
+    assert_eq!(partstat(&stored, id, "cyrus").as_deref(), Some("ACCEPTED"));
+    assert_eq!(partstat(&stored, None, "bernard").as_deref(), Some("ACCEPTED"));
+    assert!(has(&stored, "DTSTART;TZID=America/Montreal:20090603T150000"));
+    let message = text(&write.messages[0].bytes);
+    assert!(message.matches("BEGIN:VEVENT").count() == 1 && message.contains("RECURRENCE-ID"), "{message}");
+    // One that only lost its own title did not move.
+    let renamed = instance("03", "ACCEPTED", "").replace("SUMMARY:Review", "SUMMARY:Read");
+    let stored = by_cyrus(Some(&daily("", &renamed)), Some(&new)).stored.unwrap();
+    assert_eq!(text(&stored).matches("BEGIN:VEVENT").count(), 1);
+}
+
+#[test]
 fn an_answer_to_an_earlier_revision_counts_for_the_same_time() {
     // RFC 5546 §2.1.5, for answers that come by mail.
     let invitation = by_cyrus(None, Some(&lunch())).messages.remove(0).bytes;

@@ -97,6 +97,8 @@ async fn the_default_calendar_is_chosen_on_the_inbox() {
     const WORK: &str = r#"<d:propertyupdate xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:caldav"><d:set><d:prop><c:schedule-default-calendar-URL><d:href>/dav/alice/Calendars/Work/</d:href></c:schedule-default-calendar-URL></d:prop></d:set></d:propertyupdate>"#;
     const WRONG: &str = r#"<d:propertyupdate xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:caldav"><d:set><d:prop><c:schedule-default-calendar-URL><d:href>/dav/alice/public/</d:href></c:schedule-default-calendar-URL></d:prop></d:set></d:propertyupdate>"#;
     const INBOX: &str = "/dav/alice/Calendars/inbox/";
+    const BUSY: &str = r#"<d:propertyupdate xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:caldav"><d:set><d:prop><c:calendar-free-busy-set><d:href>/dav/alice/Calendars/Work</d:href></c:calendar-free-busy-set></d:prop></d:set></d:propertyupdate>"#;
+    const NEVER: &str = r#"<d:propertyupdate xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:caldav"><d:set><d:prop><c:calendar-free-busy-set><d:href>/dav/alice/public/</d:href></c:calendar-free-busy-set></d:prop></d:set></d:propertyupdate>"#;
     let steps = [
         step("PROPFIND", INBOX, 207).with(&[("Depth", "0")]).body(ASK).holds(&[
             "<C:schedule-default-calendar-URL><D:href>/dav/alice/Calendars/Personal/</D:href>",
@@ -114,6 +116,17 @@ async fn the_default_calendar_is_chosen_on_the_inbox() {
             "!200 OK",
         ]),
         step("PROPPATCH", "/dav/alice/Calendars/Work/", 207).body(WORK).holds(&["403 Forbidden"]),
+        // The drafts before RFC 6638 set there what makes busy.
+        step("PROPPATCH", INBOX, 207).body(BUSY).holds(&["200 OK"]),
+        step("PROPFIND", INBOX, 207)
+            .with(&[("Depth", "0")])
+            .body(ASK)
+            .holds(&["<C:calendar-free-busy-set><D:href>/dav/alice/Calendars/Work/</D:href></C:calendar-free-busy-set>"]),
+        step("PROPPATCH", INBOX, 207).body(NEVER).holds(&["409 Conflict", "!200 OK"]),
+        step("PROPPATCH", "/dav/alice/Calendars/Work/", 207)
+            .body(BUSY)
+            .holds(&["403 Forbidden"]),
+        step("POST", INBOX, 403).body(MEETING),
         step("PUT", "/dav/alice/Calendars/inbox/x.ics", 403).body(MEETING),
     ];
     Client::new().await.run(&steps).await;

@@ -135,7 +135,9 @@ impl<'a> Arrival<'_, '_, 'a> {
         let master = message.master();
         let gone = self.declined_and_gone(stored);
         for part in &message.list {
-            let excluded = part.id.is_some_and(|id| gone.iter().any(|(other, _)| *other == id));
+            // Who removed it all gets back only what he did not decline.
+            let removed = stored.is_none() && part.id.is_some() && self.is_declined(part);
+            let excluded = removed || part.id.is_some_and(|id| gone.iter().any(|(other, _)| *other == id));
             if part.own(self.owner).is_none() || excluded {
                 edits.remove(part.component.span());
                 // RFC 6638 §3.2.6: to him, the series is without it.
