@@ -42,6 +42,8 @@ fn answers<'a>(edits: &mut Edits<'a>, part: &Part<'_, 'a>, known: &Part<'_, '_>,
         let mut changes = vec![("PARTSTAT", Some(answer.partstat.as_str()))];
         changes.extend(answer.status.as_deref().map(|status| ("SCHEDULE-STATUS", Some(status))));
         changes.extend(last.as_deref().map(|last| (LAST_STAMP, Some(last))));
+        // Whoever answered need not be asked to.
+        changes.extend((answer.partstat != "NEEDS-ACTION").then_some(("RSVP", None)));
         if party.partstat != answer.partstat || party.last != answer.last {
             edits.set_parameters(property, &changes);
         }
