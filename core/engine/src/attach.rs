@@ -23,7 +23,7 @@ use crate::keys::{GLOBAL_SHARD, global};
 use crate::node::{Door, PutOptions, Want, Written};
 use crate::read::OpenFile;
 use crate::reading::Records;
-use crate::record::{Actor, Entry, Place, encode};
+use crate::record::{Entry, Place, encode};
 use crate::secret;
 use crate::session::Session;
 use crate::sharing::path_of;
@@ -293,18 +293,9 @@ impl Core {
     /// Opens an attachment by the token in its URL.
     ///
     /// # Errors
-    /// `NotFound`; `Busy` with `RetryAfter` after many wrong ones from an address.
+    /// `NotFound`.
     pub async fn open_attachment(&self, token: &str, door: Door) -> Result<OpenFile> {
-        let now = self.0.env.now();
-        if let Some(secs) = self.0.throttle.address_blocked(door.address, now) {
-            let busy =
-                Error::new(ErrorKind::Busy, format!("too many wrong addresses; try again in {secs} s"));
-            return Err(busy.with(Detail::RetryAfter(secs)));
-        }
-        let Some((session, path)) = self.attachment_session(token, &door)? else {
-            self.0.throttle.failed(None, door.address, now);
-            return Err(Error::not_found());
-        };
+        let (session, path) = self.attachment_session(token, &door)?.ok_or_else(Error::not_found)?;
         session.open(&path, &Precondition::default()).await
     }
 
@@ -317,18 +308,7 @@ impl Core {
         let Some(record) = record else { return Ok(None) };
         let Ok(account) = self.account(record.owner) else { return Ok(None) };
         let Some(path) = file_path(&view, account.keys(), record.node)? else { return Ok(None) };
-        let grant = Grant {
-            path: path.clone(),
-            rights: Rights::Read,
-            protocols: Vec::new(),
-            except: Vec::new(),
-            send: false,
-            text: "attachment".into(),
-        };
-        let protocol = door.protocols.first().map(|p| p.0.clone()).unwrap_or_default();
-        let actor = Actor { credential: None, protocol, address: door.address.map(|a| a.to_string()) };
-        let scope = Arc::new(Scope::of(vec![grant]));
-        Ok(Some((Session::new(self.clone(), account, scope, actor, None, door.address), path)))
+        Ok(Some((self.reader(account, &path, door), path)))
     }
 }
 

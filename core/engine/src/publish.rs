@@ -8,13 +8,12 @@ use std::sync::Arc;
 use allod_formats::calendar::CompFilter;
 use allod_formats::zone::Zone;
 use allod_meta::Lookup;
-use allod_model::{
-    AccountId, Detail, Error, ErrorKind, Grant, Kind, NodeId, Path, Result, Rights, Timestamp,
-};
+use allod_model::{AccountId, Error, ErrorKind, Grant, Kind, NodeId, Path, Result, Rights, Timestamp};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::access::Scope;
+use crate::account::AccountHandle;
 use crate::audit;
 use crate::core::Core;
 use crate::fault::Res;
@@ -129,20 +128,10 @@ impl Core {
     /// Opens a published calendar.
     ///
     /// # Errors
-    /// `NotFound` when no calendar has this link (any more); `Busy` with `RetryAfter` after many wrong ones from an
-    /// address.
+    /// `NotFound` when no calendar has this link (any more).
     pub async fn open_link(&self, token: &str, door: Door) -> Result<Published> {
-        let now = self.0.env.now();
-        if let Some(secs) = self.0.throttle.address_blocked(door.address, now) {
-            let busy =
-                Error::new(ErrorKind::Busy, format!("too many wrong addresses; try again in {secs} s"));
-            return Err(busy.with(Detail::RetryAfter(secs)));
-        }
-        let opened = self.link_session(token, &door)?;
-        let Some((session, path, node)) = opened else {
-            self.0.throttle.failed(None, door.address, now);
-            return Err(Error::not_found());
-        };
+        // Nobody guesses 200 bits, and who goes on asking for a link that has ended is no attacker: nothing is throttled.
+        let (session, path, node) = self.link_session(token, &door)?.ok_or_else(Error::not_found)?;
         let filter = CompFilter { name: "VCALENDAR".into(), ..CompFilter::default() };
         let query = EventQuery { filter, zone: Zone::utc(), with_properties: false };
         let objects = session.find_events(&path, query).await?.public_only();
@@ -158,20 +147,25 @@ impl Core {
         let Some(record) = record else { return Ok(None) };
         let Ok(account) = self.account(record.owner) else { return Ok(None) };
         let Some(path) = path_of(&view, account.keys(), record.folder)? else { return Ok(None) };
+        let session = self.reader(account, &path, door);
+        let (key, entry) = find(&view, session.keys(), &path, Want::Folder)?;
+        let node = load_node(&view, session.handle(), &key, &entry, true)?;
+        Ok(Some((session, path, node)))
+    }
+
+    /// A session for whoever has a link: it reads at and below one path, and nothing else.
+    pub(crate) fn reader(&self, account: Arc<AccountHandle>, path: &Path, door: &Door) -> Session {
         let grant = Grant {
             path: path.clone(),
             rights: Rights::Read,
             protocols: Vec::new(),
             except: Vec::new(),
             send: false,
-            text: "published".into(),
+            text: "link".into(),
         };
         let protocol = door.protocols.first().map(|p| p.0.clone()).unwrap_or_default();
         let actor = Actor { credential: None, protocol, address: door.address.map(|a| a.to_string()) };
         let scope = Arc::new(Scope::of(vec![grant]));
-        let session = Session::new(self.clone(), account, scope, actor, None, door.address);
-        let (key, entry) = find(&view, session.keys(), &path, Want::Folder)?;
-        let node = load_node(&view, session.handle(), &key, &entry, true)?;
-        Ok(Some((session, path, node)))
+        Session::new(self.clone(), account, scope, actor, None, door.address)
     }
 }
