@@ -11,7 +11,7 @@ pub const INLINE_BYTES_MAX_DEFAULT: usize = 8 * 1024;
 /// Content up to this length is one chunk, bytes.
 pub const PACK_BYTES_MAX_DEFAULT: usize = 1024 * 1024;
 /// Memory for chunks on their way, over all transfers, bytes.
-pub const BUFFER_BYTES_DEFAULT: usize = 32 * 1024 * 1024;
+pub const BUFFER_BYTES_DEFAULT: usize = 16 * 1024 * 1024;
 
 /// Where content lies and how much memory moving it may take.
 #[derive(Debug, Clone)]

@@ -93,8 +93,8 @@ async fn middle_sized_content_shares_a_pack() {
 async fn compaction_moves_what_lives_and_frees_the_rest() {
     let (blobs, _folder) = local().await;
     let account = Account::new(&blobs, 1);
-    // 70 records of 1 MiB fill the first pack.
-    let contents: Vec<_> = (0..70).map(|seed| noise(seed, 1 << 20)).collect();
+    // 80 records of 1 MiB fill the first pack, even where the last ten to come into it were written as one group.
+    let contents: Vec<_> = (0..80).map(|seed| noise(seed, 1 << 20)).collect();
     let mut stored: Vec<ChunkRef> = Vec::new();
     for some in contents.chunks(10) {
         stored
@@ -107,7 +107,7 @@ async fn compaction_moves_what_lives_and_frees_the_rest() {
     // Every fifth record of the first pack lives on.
     let in_first =
         |chunk: &ChunkRef| matches!(chunk.placement, Placement::Pack { pack, .. } if pack == packs[0].id);
-    let live: Vec<usize> = (0..70).filter(|n| n % 5 == 0 && in_first(&stored[*n])).collect();
+    let live: Vec<usize> = (0..contents.len()).filter(|n| n % 5 == 0 && in_first(&stored[*n])).collect();
     let moved = join_all(live.iter().map(|n| blobs.rewrite(1, &stored[*n].name, stored[*n].placement))).await;
     for (n, placement) in live.iter().zip(moved) {
         stored[*n].placement = placement.unwrap();
