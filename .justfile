@@ -29,3 +29,7 @@ conform SUITE:
 # Benchmarks beside real peers
 bench:
     just conform bench
+
+# Fuzz the calendar and card formats: just fuzz calendar 60
+fuzz TARGET SECONDS="60":
+    core/formats/fuzz/run {{TARGET}} {{SECONDS}}
