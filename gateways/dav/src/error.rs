@@ -280,7 +280,15 @@ impl Failure {
             escape_into(&mut body, place);
             body.extend_from_slice(b"</D:href>");
         }
-        body.extend_from_slice(format!("</{prefix}:{name}></D:error>\n").as_bytes());
+        body.extend_from_slice(format!("</{prefix}:{name}>").as_bytes());
+        if namespace != "DAV:" && !self.message.is_empty() {
+            // Programs look at the element; this is for whoever looks at the answer. XML 1.0 §2.5: no `--` inside.
+            let words: String = self.message.chars().filter(|c| !c.is_control() && *c != '-').collect();
+            body.extend_from_slice(b"<!-- ");
+            body.extend_from_slice(words.as_bytes());
+            body.extend_from_slice(b" -->");
+        }
+        body.extend_from_slice(b"</D:error>\n");
         body
     }
 }

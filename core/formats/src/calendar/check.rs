@@ -115,7 +115,11 @@ impl<'d, 'a> Object<'d, 'a> {
         let object = match Object::of(document) {
             Ok(object) => object,
             Err(ObjectError::None) => return data("no VCALENDAR"),
-            Err(ObjectError::Several) => return resource("more than one VCALENDAR"),
+            Err(ObjectError::Several) => {
+                return resource(
+                    "more than one VCALENDAR; a file of many objects goes to the calendar itself",
+                );
+            }
         };
         if document.components().count() > 1 {
             return data("something stands beside the VCALENDAR");
@@ -152,7 +156,7 @@ impl<'d, 'a> Object<'d, 'a> {
             let own = component.value("UID").map(str::trim).filter(|uid| !uid.is_empty());
             let Some(own) = own else { return resource("a component without UID") };
             if *uid.get_or_insert(own) != own {
-                return resource("more than one UID");
+                return resource("more than one UID; a file of many objects goes to the calendar itself");
             }
             let identity = component.value("RECURRENCE-ID").unwrap_or_default().trim().to_owned();
             identities.push(identity);

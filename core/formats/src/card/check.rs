@@ -72,7 +72,7 @@ impl<'d, 'a> Card<'d, 'a> {
             }
         }
         if document.components().count() != 1 {
-            return data("not exactly one card".to_owned());
+            return data("not exactly one card; a file of many goes to the address book itself".to_owned());
         }
         let Some(card) = Card::of(document) else { return data("no card".to_owned()) };
         let component = card.component();
