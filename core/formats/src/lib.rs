@@ -24,6 +24,7 @@ pub mod card;
 pub mod collation;
 mod component;
 pub mod limits;
+pub mod mail;
 mod lines;
 mod output;
 mod property;
