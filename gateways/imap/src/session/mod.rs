@@ -5,6 +5,9 @@ use allod_core::Session;
 use crate::syntax::ast::Tagged;
 use crate::wire::{Abort, Completion, Enabled, Literals, Output};
 
+/// Largest message that is taken, in bytes.
+pub(crate) const APPEND_BYTES_MAX: u64 = 100 * 1024 * 1024;
+
 /// When changes are told without a command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Moment {
