@@ -107,3 +107,6 @@ impl Gateway for Imap {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
