@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fault::{Res, fail};
 use crate::keys::Keys;
+use crate::mail::select::UidCache;
 use crate::record::{Account, Body, Content};
 use crate::watch::{Wakes, WatchSender};
 use allod_model::ErrorKind;
@@ -26,6 +27,7 @@ pub struct AccountHandle {
     closed: CancellationToken,
     /// Who is to hear that something derived is out of date.
     wakes: OnceLock<Arc<Wakes>>,
+    uids: UidCache,
 }
 
 impl AccountHandle {
@@ -37,6 +39,7 @@ impl AccountHandle {
             watch: WatchSender::new(),
             closed: CancellationToken::new(),
             wakes: OnceLock::new(),
+            uids: UidCache::default(),
         }
     }
 
@@ -76,6 +79,11 @@ impl AccountHandle {
 
     pub fn wakes(&self) -> Option<Arc<Wakes>> {
         self.wakes.get().cloned()
+    }
+
+    /// UIDs of mailboxes in use.
+    pub fn uids(&self) -> &UidCache {
+        &self.uids
     }
 
     pub fn closed(&self) -> &CancellationToken {

@@ -58,6 +58,7 @@ mod keys;
 mod lifecycle;
 mod lock;
 mod log;
+pub mod mail;
 mod node;
 mod object;
 mod objects;
