@@ -121,7 +121,12 @@ impl Session {
     }
 
     /// Streams a body into chunks that a commit can name.
-    pub(crate) async fn store<S>(&self, options: &PutOptions, others: u64, body: S) -> Result<(Arc<Upload>, Finished)>
+    pub(crate) async fn store<S>(
+        &self,
+        options: &PutOptions,
+        others: u64,
+        body: S,
+    ) -> Result<(Arc<Upload>, Finished)>
     where
         S: Stream<Item = Result<Bytes>> + Send + Unpin,
     {

@@ -340,8 +340,16 @@ pub fn purge_step(commit: &mut Commit, folder: NodeId) -> Res<bool> {
     if purge_versions(commit, folder)? || purge_kept(commit, folder)? {
         return Ok(false);
     }
-    let mail = [keys.messages(folder), keys.mail_changes(folder), keys.vanished_in(folder), keys.annotations(folder), keys.inner_mailboxes(folder)];
-    for prefix in [keys.changes(folder), keys.tombstone(folder, &EntryKey::from_bytes(b""))].into_iter().chain(mail) {
+    let mail = [
+        keys.messages(folder),
+        keys.mail_changes(folder),
+        keys.vanished_in(folder),
+        keys.annotations(folder),
+        keys.inner_mailboxes(folder),
+    ];
+    for prefix in
+        [keys.changes(folder), keys.tombstone(folder, &EntryKey::from_bytes(b""))].into_iter().chain(mail)
+    {
         let rows = commit.txn.scan_prefix(&prefix, None, STEP_ENTRIES)?;
         for (key, _) in &rows {
             commit.txn.delete(key)?;

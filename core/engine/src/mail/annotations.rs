@@ -58,7 +58,9 @@ impl Session {
             let prefix = commit.keys.annotations(folder);
             for (name, value) in &changes {
                 if name.len() > NAME_BYTES_MAX {
-                    return Err(Error::too_large("bytes of an annotation's name", NAME_BYTES_MAX as u64).into());
+                    return Err(
+                        Error::too_large("bytes of an annotation's name", NAME_BYTES_MAX as u64).into()
+                    );
                 }
                 let row = commit.keys.annotation(folder, &name.to_ascii_lowercase());
                 match value {

@@ -69,17 +69,10 @@ impl Commit<'_, '_> {
         if let Some(text) = &mail.text {
             self.write_part(account, content, TEXT, &encode(&(&text.header, &text.body)))?;
         }
-        self.write_part(account, content, SIGNATURE, &mail.signature.to_bytes())
-            .map(|()| thread)
+        self.write_part(account, content, SIGNATURE, &mail.signature.to_bytes()).map(|()| thread)
     }
 
-    fn write_part(
-        &mut self,
-        account: &AccountHandle,
-        content: ContentId,
-        part: u8,
-        plain: &[u8],
-    ) -> Res<()> {
+    fn write_part(&mut self, account: &AccountHandle, content: ContentId, part: u8, plain: &[u8]) -> Res<()> {
         let sealed = account.key().seal_inline(&context(content, part), plain);
         for (page, bytes) in (0..=u8::MAX).zip(sealed.chunks(ROW_BYTES)) {
             self.txn.put(&self.keys.mail_facts(content, part, page), bytes)?;
@@ -139,7 +132,8 @@ pub fn structure(
     account: &AccountHandle,
     content: ContentId,
 ) -> Res<Option<(u64, Facts)>> {
-    part(rows, account, content, STRUCTURE)?.map(|plain| decode(&plain)).transpose()
+    let Some(plain) = part(rows, account, content, STRUCTURE)? else { return Ok(None) };
+    Ok(Some(decode(&plain)?))
 }
 
 /// The structure of a message that must be there.

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use allod_meta::{KeyRange, View};
+use allod_meta::{KeyRange, Lookup, View};
 use allod_model::{
     EntryKey, Error, ErrorKind, Kind, Name, NameRule, NodeId, Path, Precondition, Result, Rights,
 };
@@ -158,7 +158,12 @@ impl Session {
         self.commit(path, move |me, commit| me.create_mailbox_in(commit, &at, special)).await
     }
 
-    fn create_mailbox_in(&self, commit: &mut Commit, path: &Path, special: Option<SpecialUse>) -> Res<NodeId> {
+    fn create_mailbox_in(
+        &self,
+        commit: &mut Commit,
+        path: &Path,
+        special: Option<SpecialUse>,
+    ) -> Res<NodeId> {
         for depth in 1..=path.depth() {
             let at = Path::from_names(path.names()[..depth].to_vec());
             let last = depth == path.depth();

@@ -73,20 +73,16 @@ impl Commit<'_, '_> {
         if old.is_none() && (new.is_none() || self.folder(folder)?.kind != Kind::Mailbox) {
             return Ok(());
         }
-        if let (Some(old), Some(before), Some(new)) = (&old, &before, &new)
-            && is_same_message(before, new)
-        {
-            // Invariant: both are files.
-            let (node, what) = (new.node, new);
-            debug_assert_eq!(before.node, node, "the same message is the same node");
-            return self.keep_message(folder, key, old, what);
-        }
-        if let (Some(old), Some(before)) = (old, before) {
-            self.expunge_row(folder, &old, before)?;
-        }
-        match new {
-            Some(new) => self.file_message(folder, key, new),
-            None => Ok(()),
+        match (old, before, new) {
+            (Some(old), Some(before), Some(new)) if is_same_message(before, new) => {
+                self.keep_message(folder, key, &old, new)
+            }
+            (old, before, new) => {
+                if let (Some(old), Some(before)) = (old, before) {
+                    self.expunge_row(folder, &old, before)?;
+                }
+                new.map_or(Ok(()), |new| self.file_message(folder, key, new))
+            }
         }
     }
 
@@ -151,7 +147,8 @@ impl Commit<'_, '_> {
         let (seq, saved) = (self.seq, self.now);
         let counters = self.change_mailbox(folder)?;
         let uid = counters.last_uid.checked_add(1).filter(|uid| *uid < u32::MAX);
-        let uid = uid.ok_or_else(|| Fault(Error::too_large("messages ever put into a mailbox", u32::MAX.into())))?;
+        let uid =
+            uid.ok_or_else(|| Fault(Error::too_large("messages ever put into a mailbox", u32::MAX.into())))?;
         counters.last_uid = uid;
         counters.modseq = seq;
         counters.note_keywords(&marks.keywords);
@@ -166,7 +163,8 @@ impl Commit<'_, '_> {
             thread: mail.thread,
         };
         counters.count(&message, true);
-        *mail = MailRow { uid, mailbox: folder, marks: Marks::default(), thread: mail.thread, internal: None };
+        *mail =
+            MailRow { uid, mailbox: folder, marks: Marks::default(), thread: mail.thread, internal: None };
         self.txn.put(&self.keys.message(folder, uid), &encode(&message))?;
         self.txn.put(&self.keys.mail_change(folder, seq, uid), &[])?;
         self.mail.changed.insert(folder);
@@ -243,9 +241,11 @@ fn is_same_message(before: &Entry, new: &Entry) -> bool {
 impl MailboxRow {
     /// Counts a message in or out.
     pub fn count(&mut self, message: &MessageRow, comes: bool) {
-        let step = |count: &mut u32| *count = if comes { count.saturating_add(1) } else { count.saturating_sub(1) };
+        let step =
+            |count: &mut u32| *count = if comes { count.saturating_add(1) } else { count.saturating_sub(1) };
         let weigh = |bytes: &mut u64| {
-            *bytes = if comes { bytes.saturating_add(message.size) } else { bytes.saturating_sub(message.size) };
+            *bytes =
+                if comes { bytes.saturating_add(message.size) } else { bytes.saturating_sub(message.size) };
         };
         step(&mut self.exists);
         weigh(&mut self.bytes);

@@ -112,7 +112,8 @@ impl Signature {
     }
 
     pub fn to_bytes(&self) -> Vec<u8> {
-        let set = (0..SIGNATURE_BITS as u16).filter(|class| self.0[usize::from(*class) / 8] & (1 << (class % 8)) != 0);
+        let set = (0..SIGNATURE_BITS as u16)
+            .filter(|class| self.0[usize::from(*class) / 8] & (1 << (class % 8)) != 0);
         let set: Vec<u16> = set.collect();
         match set.len() <= SPARSE_BITS_MAX {
             true => set.iter().flat_map(|class| class.to_le_bytes()).collect(),
@@ -173,7 +174,9 @@ fn bounded(query: &Query) -> Option<UidSet> {
         Query::And(all) => {
             all.iter().try_fold(UidSet::all(), |left, query| Some(left.intersection(&bounded(query)?)))
         }
-        Query::Or(any) => any.iter().try_fold(UidSet::new(), |left, query| Some(left.union(&bounded(query)?))),
+        Query::Or(any) => {
+            any.iter().try_fold(UidSet::new(), |left, query| Some(left.union(&bounded(query)?)))
+        }
         _ => None,
     }
 }
@@ -284,7 +287,7 @@ impl Opened<'_> {
         }
         match field {
             Field::Header(name) => {
-                let values = header::values(self.header()?, name.as_bytes());
+                let values = header::values(self.header()?, name);
                 Ok(values.iter().any(|value| needle.is_empty() || fold(value).contains(needle)))
             }
             Field::Body => Ok(self.text()?.body.contains(needle)),
@@ -297,8 +300,7 @@ impl Opened<'_> {
 
     fn signature(&mut self) -> Res<&Signature> {
         if self.signature.is_none() {
-            let stored =
-                part(self.search.view, self.search.session.handle(), self.row.content, SIGNATURE)?;
+            let stored = part(self.search.view, self.search.session.handle(), self.row.content, SIGNATURE)?;
             let stored = stored.ok_or_else(|| crate::commit::missing("the signature of a message"))?;
             self.signature = Some(Signature::from_bytes(&stored));
         }

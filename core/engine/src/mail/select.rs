@@ -16,7 +16,7 @@ use crate::mail::changes::changed_since;
 use crate::mail::folders::SpecialUse;
 use crate::mail::marks::Keywords;
 use crate::mail::rows::{MailboxRow, keywords, mailbox_row, uid_at, uid_validity};
-use crate::mail::uids::{UidSet, Uids};
+use crate::mail::uids::Uids;
 use crate::reading::Records;
 use crate::resolve::find_folder;
 use crate::session::Session;
@@ -190,7 +190,12 @@ impl Session {
     }
 
     /// As [`Session::check_mailbox`], for a change there.
-    pub(crate) fn check_mailbox_write(&self, rows: &impl Lookup, folder: NodeId, rights: Rights) -> Res<Path> {
+    pub(crate) fn check_mailbox_write(
+        &self,
+        rows: &impl Lookup,
+        folder: NodeId,
+        rights: Rights,
+    ) -> Res<Path> {
         let path = path_of(rows, self.keys(), folder)?.ok_or_else(Error::not_found)?;
         self.scope().check_write(&path, rights)?;
         Ok(path)
@@ -220,9 +225,4 @@ pub fn status(id: NodeId, row: &MailboxRow, names: &Keywords, rights: Rights) ->
         special: row.special,
         rights,
     }
-}
-
-/// What is left of a set in a mailbox.
-pub fn present(uids: &Uids, asked: &UidSet) -> UidSet {
-    uids.to_set().intersection(asked)
 }

@@ -74,12 +74,7 @@ impl Session {
     ///
     /// # Errors
     /// `Denied`; `NotFound` when the mailbox is gone; `InvalidContent` and `TooLarge` for keywords that cannot be.
-    pub async fn mark_messages(
-        &self,
-        mailbox: NodeId,
-        uids: &UidSet,
-        change: MarkChange,
-    ) -> Result<Marked> {
+    pub async fn mark_messages(&self, mailbox: NodeId, uids: &UidSet, change: MarkChange) -> Result<Marked> {
         let path = self.check_mailbox(&self.view()?, mailbox)?;
         let (mut marked, mut after) = (Marked::default(), 0);
         loop {

@@ -95,13 +95,7 @@ impl Session {
     }
 }
 
-fn transfer_one(
-    commit: &mut Commit,
-    from: NodeId,
-    row: &MessageRow,
-    to: NodeId,
-    moving: bool,
-) -> Res<u32> {
+fn transfer_one(commit: &mut Commit, from: NodeId, row: &MessageRow, to: NodeId, moving: bool) -> Res<u32> {
     let entry = commit.entry(from, &row.key)?;
     let entry = entry.ok_or_else(|| crate::commit::missing("the file of a message"))?;
     entry.contents().try_for_each(|content| commit.retain(content))?;

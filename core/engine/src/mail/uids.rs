@@ -32,12 +32,15 @@ impl UidSet {
 
     /// Adds a UID; cheapest in ascending order.
     pub fn insert(&mut self, uid: u32) {
+        if self.contains(uid) || uid == 0 {
+            return;
+        }
         match self.0.last_mut() {
             Some(open) if open.1.checked_add(1) == Some(uid) => open.1 = uid,
-            Some(open) if uid > open.1 => self.0.push((uid, uid)),
-            None => self.0.push((uid, uid)),
-            _ if self.contains(uid) => {}
-            _ => *self = UidSet::from_ranges(self.0.iter().copied().chain([(uid, uid)])),
+            Some(open) if uid < open.1 => {
+                *self = UidSet::from_ranges(self.0.iter().copied().chain([(uid, uid)]));
+            }
+            _ => self.0.push((uid, uid)),
         }
     }
 

@@ -278,6 +278,7 @@ impl Session {
 
 fn facts_of(file: &File) -> crate::rules::Facts {
     crate::rules::Facts {
+        mail: None,
         uid: file.uid.clone(),
         media_type: file.media_type.clone(),
         typed: file.typed.clone(),
