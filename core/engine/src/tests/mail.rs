@@ -271,3 +271,62 @@ async fn what_is_not_granted_is_refused() {
     append(&appender, "/Mail/INBOX", TWO, Flags::NONE).await.unwrap();
     assert_eq!(kind(appender.mark_messages(id, &one, add(Flags::SEEN)).await.map(drop)), ErrorKind::Denied);
 }
+
+#[tokio::test]
+async fn a_mailbox_can_be_lent() {
+    let bench = Bench::new().await;
+    let alice = bench.session(&["all"]).await;
+    append(&alice, "/Mail/INBOX", ONE, Flags::NONE).await.unwrap();
+    alice.create_mailbox(&path("/Mail/Team/Support"), None).await.unwrap();
+    append(&alice, "/Mail/Team/Support", ONE, Flags::NONE).await.unwrap();
+    bench.core.operator().add_account("bob", AccountChange::default()).await.unwrap();
+    alice.share(&path("/Mail/Team"), "bob", allod_model::Rights::Read).await.unwrap();
+    let new =
+        bench.core.operator().add_credential("bob", "t", vec![parse_grant("mail").unwrap()], None).await;
+    let bob = bench.login("bob", &new.unwrap().password, "imap").await.unwrap();
+    let mounts = bob.mounts(&path("/Mail")).await.unwrap();
+    assert_eq!(mounts[0].at.to_string(), "/Mail/Team (alice)");
+    let lent = &mounts[0].session;
+    let shown: Vec<_> = lent.mailboxes().await.unwrap().iter().map(|info| info.path.to_string()).collect();
+    assert_eq!(shown, ["/Mail/Team", "/Mail/Team/Support"]);
+    let id = lent.mailbox_status(&path("/Mail/Team/Support")).await.unwrap().id;
+    assert_eq!(message(lent, id, 1).await.uid, 1);
+    let one = UidSet::from_iter([1]);
+    let refused = lent.mark_messages(id, &one, add(Flags::SEEN)).await.unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::Denied);
+    let inbox = alice.mailbox_status(&path("/Mail/INBOX")).await.unwrap().id;
+    assert_eq!(lent.open_message(inbox, 1).await.err().unwrap().kind, ErrorKind::NotFound);
+    alice.share(&path("/Mail/Team"), "bob", allod_model::Rights::Write).await.unwrap();
+    let lent = bob.mounts(&path("/Mail")).await.unwrap().remove(0).session;
+    lent.mark_messages(id, &one, add(Flags::SEEN)).await.unwrap();
+    assert!(message(&alice, id, 1).await.flags.has(Flags::SEEN));
+    alice.unshare(&path("/Mail/Team"), "bob").await.unwrap();
+    assert!(bob.mounts(&path("/Mail")).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_folder_made_among_mailboxes_is_one() {
+    let bench = Bench::new().await;
+    let session = bench.session(&["all"]).await;
+    mkdir(&session, "/Mail/Projects").await.unwrap();
+    mkdir(&session, "/Mail/Projects/Boat").await.unwrap();
+    append(&session, "/Mail/Projects/Boat", ONE, Flags::NONE).await.unwrap();
+    let shown = session.mailboxes().await.unwrap();
+    assert!(shown.iter().any(|info| info.path == path("/Mail/Projects/Boat") && info.selectable));
+    assert!(shown.iter().any(|info| info.path == path("/Mail/Projects") && info.children));
+}
+
+#[tokio::test]
+async fn annotations_are_kept() {
+    let bench = Bench::new().await;
+    let session = bench.session(&["all"]).await;
+    let (inbox, name) = (path("/Mail/INBOX"), "/shared/Comment".to_owned());
+    session.annotate(Some(&inbox), vec![(name.clone(), Some(b"caf\xc3\xa9\0".to_vec()))]).await.unwrap();
+    let found = session.annotations(Some(&inbox)).await.unwrap();
+    assert_eq!(found, [("/shared/comment".to_owned(), b"caf\xc3\xa9\0".to_vec())]);
+    assert!(session.annotations(None).await.unwrap().is_empty());
+    session.annotate(Some(&inbox), vec![(name, None)]).await.unwrap();
+    assert!(session.annotations(Some(&inbox)).await.unwrap().is_empty());
+    let long = vec![("/private/x".to_owned(), Some(vec![0; ANNOTATION_BYTES_MAX + 1]))];
+    assert_eq!(session.annotate(None, long).await.unwrap_err().kind, ErrorKind::TooLarge);
+}
