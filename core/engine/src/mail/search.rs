@@ -15,6 +15,7 @@ use crate::mail::facts::{self, HEADER, SIGNATURE, part, structure_of};
 use crate::mail::fetch::each_message;
 use crate::mail::marks::{Flags, KeywordId, Keywords};
 use crate::mail::rows::{MailboxRow, MessageRow, keywords, mailbox_row};
+use crate::mail::spans::{self, SPAN_UIDS};
 use crate::mail::uids::UidSet;
 use crate::session::Session;
 
@@ -78,7 +79,7 @@ pub enum Field {
 }
 
 /// Bits of a signature.
-const SIGNATURE_BITS: usize = 8192;
+pub const SIGNATURE_BITS: usize = 8192;
 /// Bytes of a signature that says much.
 const SIGNATURE_BYTES: usize = SIGNATURE_BITS / 8;
 /// Set bits up to which a signature is stored as their list.
@@ -111,10 +112,18 @@ impl Signature {
         classes.iter().all(|class| self.0[usize::from(*class) / 8] & (1 << (class % 8)) != 0)
     }
 
+    /// The signature of a text that may hold anything.
+    pub fn full() -> Signature {
+        Signature(Box::new([0xff; SIGNATURE_BYTES]))
+    }
+
+    /// The classes that may occur.
+    pub fn classes(&self) -> impl Iterator<Item = u16> {
+        (0..SIGNATURE_BITS as u16).filter(|class| self.0[usize::from(*class) / 8] & (1 << (class % 8)) != 0)
+    }
+
     pub fn to_bytes(&self) -> Vec<u8> {
-        let set = (0..SIGNATURE_BITS as u16)
-            .filter(|class| self.0[usize::from(*class) / 8] & (1 << (class % 8)) != 0);
-        let set: Vec<u16> = set.collect();
+        let set: Vec<u16> = self.classes().collect();
         match set.len() <= SPARSE_BITS_MAX {
             true => set.iter().flat_map(|class| class.to_le_bytes()).collect(),
             false => self.0.to_vec(),
@@ -158,7 +167,9 @@ impl Session {
                 return Ok(me.handle().uids().uids(&view, &me, mailbox, &row)?.to_set().intersection(&uids));
             }
             let names = keywords(&view, me.keys())?;
-            let search = Search::prepare(&me, &view, &query, &names);
+            let reach = Reach { session: &me, view: &view, mailbox, last_uid: row.last_uid };
+            let uids = reach.of(&query)?;
+            let search = Search::prepare(&me, &view, &query, uids, &names);
             search.run(mailbox, &row)
         })
         .await
@@ -181,19 +192,65 @@ fn bounded(query: &Query) -> Option<UidSet> {
     }
 }
 
-/// A superset of the UIDs that a query can take.
-fn reach(query: &Query) -> UidSet {
-    match query {
-        Query::Uids(uids) => uids.clone(),
-        Query::And(all) => all.iter().map(reach).fold(UidSet::all(), |left, uids| left.intersection(&uids)),
-        Query::Or(any) => any.iter().map(reach).fold(UidSet::new(), |left, uids| left.union(&uids)),
-        _ => UidSet::all(),
+/// Finds a superset of the UIDs that a query can take.
+struct Reach<'a> {
+    session: &'a Session,
+    view: &'a View,
+    mailbox: NodeId,
+    last_uid: u32,
+}
+
+impl Reach<'_> {
+    fn of(&self, query: &Query) -> Res<UidSet> {
+        Ok(match query {
+            Query::Uids(uids) => uids.clone(),
+            Query::And(all) => {
+                let mut left = UidSet::all();
+                for query in all {
+                    left = left.intersection(&self.of(query)?);
+                }
+                left
+            }
+            Query::Or(any) => {
+                let mut either = UidSet::new();
+                for query in any {
+                    either = either.union(&self.of(query)?);
+                }
+                either
+            }
+            Query::Text(_, text) if self.last_uid >= SPAN_UIDS => self.text(&fold(text))?,
+            _ => UidSet::all(),
+        })
+    }
+
+    fn text(&self, needle: &str) -> Res<UidSet> {
+        let classes = distinct_classes(needle);
+        if classes.is_empty() {
+            return Ok(UidSet::all());
+        }
+        let account = self.session.handle();
+        // What is not put together yet, perhaps from before an interruption, is for the next search.
+        let last = self.last_uid / SPAN_UIDS - 1;
+        if !spans::is_built(self.view, account.keys(), self.mailbox, last)? {
+            self.session.core().0.spans.wake(account.id(), self.mailbox);
+        }
+        spans::candidates(self.view, account, self.mailbox, self.last_uid, &classes)
     }
 }
 
+fn distinct_classes(needle: &str) -> Vec<u16> {
+    let mut distinct: Vec<u16> = classes(needle).collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    distinct
+}
+
+/// A question that a message's row answers.
+type Question = Box<dyn Fn(u32, &MessageRow) -> bool>;
+
 /// A query made ready: cheap questions first, texts folded.
 enum Test {
-    Row(Box<dyn Fn(u32, &MessageRow) -> bool>),
+    Row(Question),
     /// The day on which it was sent.
     Sent(i64, i64),
     Text(Field, String, Vec<u16>),
@@ -212,11 +269,17 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn prepare(session: &'a Session, view: &'a View, query: &Query, names: &Keywords) -> Search<'a> {
+    fn prepare(
+        session: &'a Session,
+        view: &'a View,
+        query: &Query,
+        uids: UidSet,
+        names: &Keywords,
+    ) -> Search<'a> {
         let now = session.core().0.env.now();
         let unseen = Query::Not(Box::new(Query::Flags(Flags::SEEN)));
         let unseen_only = *query == unseen || matches!(query, Query::And(all) if all.contains(&unseen));
-        Search { session, view, test: prepare(query, names, now), uids: reach(query), unseen_only }
+        Search { session, view, test: prepare(query, names, now), uids, unseen_only }
     }
 
     fn run(&self, mailbox: NodeId, counters: &MailboxRow) -> Res<UidSet> {
@@ -351,7 +414,7 @@ impl Opened<'_> {
 }
 
 fn prepare(query: &Query, names: &Keywords, now: Timestamp) -> Test {
-    let row = |question: Box<dyn Fn(u32, &MessageRow) -> bool>| Test::Row(question);
+    let row = |question: Question| Test::Row(question);
     match query.clone() {
         Query::All => row(Box::new(|_, _| true)),
         Query::And(all) => Test::And(ordered(&all, names, now)),
@@ -381,9 +444,7 @@ fn prepare(query: &Query, names: &Keywords, now: Timestamp) -> Test {
         Query::Thread(thread) => row(Box::new(move |_, row| row.thread == thread)),
         Query::Text(field, text) => {
             let needle = fold(&text);
-            let mut classes: Vec<u16> = classes(&needle).collect();
-            classes.sort_unstable();
-            classes.dedup();
+            let classes = distinct_classes(&needle);
             Test::Text(field, needle, classes)
         }
     }

@@ -330,3 +330,45 @@ async fn annotations_are_kept() {
     let long = vec![("/private/x".to_owned(), Some(vec![0; ANNOTATION_BYTES_MAX + 1]))];
     assert_eq!(session.annotate(None, long).await.unwrap_err().kind, ErrorKind::TooLarge);
 }
+
+#[tokio::test]
+async fn searches_of_many_messages_find_the_same_with_and_without_spans() {
+    let bench = Bench::new().await;
+    let session = bench.session(&["all"]).await;
+    let words = ["meadow", "harbour", "lantern", "orchard", "granite", "thistle", "copper"];
+    for n in 0..200usize {
+        let (one, two) = (words[n % 7], words[n / 7 % 7]);
+        let text = format!("Subject: about {one} {n}\r\n\r\nThere was a {two} and {n} more.\r\n");
+        append(&session, "/Mail/INBOX", text.as_bytes(), Flags::NONE).await.unwrap();
+    }
+    let id = session.mailbox_status(&path("/Mail/INBOX")).await.unwrap().id;
+    session.mark_messages(id, &UidSet::from_ranges([(60, 70)]), add(Flags::DELETED)).await.unwrap();
+    session.expunge_messages(id, None).await.unwrap();
+    let text = |field: Field, text: &str| Query::Text(field, text.to_owned());
+    let subject = || Field::Header("Subject".into());
+    let queries = [
+        text(Field::Text, "Harbour"),
+        text(Field::Body, "lantern and 1"),
+        text(subject(), "copper 1"),
+        text(Field::Body, "an"),
+        text(Field::Text, "nowhere"),
+        Query::Not(Box::new(text(Field::Text, "granite"))),
+        Query::Or(vec![text(subject(), "orchard"), text(Field::Body, "orchard")]),
+        Query::And(vec![text(subject(), "orchard"), text(Field::Body, "granite")]),
+    ];
+    let mut before = Vec::new();
+    for query in &queries {
+        before.push(session.search_messages(id, query).await.unwrap());
+    }
+    assert_eq!((before[0].is_empty(), before[4].is_empty()), (false, true));
+    let account = bench.core.account_named("alice").unwrap().unwrap();
+    bench.core.build_spans(&account, id).await.unwrap();
+    for (query, before) in queries.iter().zip(&before) {
+        assert_eq!(session.search_messages(id, query).await.unwrap(), *before, "{query:?}");
+    }
+    let whole = UidSet::from_ranges([(1, 200)]);
+    let classes: Vec<u16> = search::Signature::of(&["harbour"]).classes().collect();
+    let narrowed = spans::candidates(&bench.core.view().unwrap(), &account, id, 200, &classes).unwrap();
+    assert!(narrowed.intersection(&whole).len() < 100, "{}", narrowed.intersection(&whole).len());
+    bench.assert_clean().await;
+}

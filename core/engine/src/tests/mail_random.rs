@@ -206,8 +206,8 @@ impl Run {
     }
 
     async fn compare(&mut self) {
-        for at in 0..BOXES.len() {
-            let selected = self.session.select_mailbox(&path(BOXES[at])).await.unwrap();
+        for (at, name) in BOXES.iter().enumerate() {
+            let selected = self.session.select_mailbox(&path(name)).await.unwrap();
             let model = &self.model.boxes[at];
             let uids: Vec<u32> = selected.uids.to_set().iter().collect();
             assert_eq!(uids, model.keys().copied().collect::<Vec<_>>());
@@ -217,7 +217,7 @@ impl Run {
             assert_eq!(status.uid_next, self.model.last[at] + 1);
             self.mirrors[at].follow(&self.session, self.ids[at]).await;
             let flags: BTreeMap<u32, u8> = model.iter().map(|(uid, mail)| (*uid, mail.flags)).collect();
-            assert_eq!(self.mirrors[at].flags, flags, "{}", BOXES[at]);
+            assert_eq!(self.mirrors[at].flags, flags, "{name}");
         }
     }
 
