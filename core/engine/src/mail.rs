@@ -31,6 +31,7 @@ pub(crate) mod marks;
 pub(crate) mod rows;
 pub(crate) mod search;
 pub(crate) mod select;
+pub(crate) mod signature;
 pub(crate) mod sort;
 pub(crate) mod spans;
 pub(crate) mod store;

@@ -11,7 +11,7 @@ use crate::account::AccountHandle;
 use crate::commit::{Commit, missing};
 use crate::fault::Res;
 use crate::keys::number_at;
-use crate::mail::search::Signature;
+use crate::mail::signature::Signature;
 use crate::record::{decode, encode};
 
 /// Thread and [`Facts`].

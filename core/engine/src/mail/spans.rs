@@ -18,7 +18,7 @@ use crate::fault::Res;
 use crate::keys::Keys;
 use crate::mail::facts::{SIGNATURE, part};
 use crate::mail::rows::{MessageRow, mailbox_row, uid_at};
-use crate::mail::search::{SIGNATURE_BITS, Signature};
+use crate::mail::signature::{SIGNATURE_BITS, Signature};
 use crate::mail::uids::UidSet;
 use crate::reading::Records;
 

@@ -367,7 +367,7 @@ async fn searches_of_many_messages_find_the_same_with_and_without_spans() {
         assert_eq!(session.search_messages(id, query).await.unwrap(), *before, "{query:?}");
     }
     let whole = UidSet::from_ranges([(1, 200)]);
-    let classes: Vec<u16> = search::Signature::of(&["harbour"]).classes().collect();
+    let classes: Vec<u16> = signature::Signature::of(&["harbour"]).classes().collect();
     let narrowed = spans::candidates(&bench.core.view().unwrap(), &account, id, 200, &classes).unwrap();
     assert!(narrowed.intersection(&whole).len() < 100, "{}", narrowed.intersection(&whole).len());
     bench.assert_clean().await;
