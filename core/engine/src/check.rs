@@ -340,11 +340,12 @@ impl<'a> Walk<'a> {
     /// All parts. One that meets a damaged record is cut short; then nothing is mended, since what was counted is
     /// not whole.
     fn run(&mut self) -> Res<()> {
-        let parts: [(&str, Part<'a>); 9] = [
+        let parts: [(&str, Part<'a>); 10] = [
             ("entries", Self::entries),
             ("history", Self::versions),
             ("versions", Self::kept),
             ("parts", Self::parts),
+            ("queue", Self::queue),
             ("folders", Self::roll_ups),
             ("references", Self::references),
             ("chunks", Self::chunk_counts),
@@ -424,6 +425,12 @@ impl<'a> Walk<'a> {
             }
             Ok(ControlFlow::Continue(()))
         })
+    }
+
+    /// Every mail that waits to be sent holds a content.
+    fn queue(&mut self) -> Res<()> {
+        let (view, keys) = (self.view, self.keys);
+        crate::post::queued_contents(view, keys, |content| *self.refs.entry(content).or_insert(0) += 1)
     }
 
     /// Every version and delete marker that a bucket keeps.

@@ -87,6 +87,8 @@ pub(crate) struct Shared {
     pub deliveries: crate::schedule::Deliveries,
     /// Packs whose records were moved, and the last moment at which somebody may look for them there.
     pub retired_packs: Mutex<BTreeMap<u64, u64>>,
+    /// A mail waits to be sent.
+    pub posted: Notify,
     pub spans: Arc<crate::mail::spans::SpanWakes>,
     /// Memory for messages being taken in, in KiB.
     mail_room: Arc<tokio::sync::Semaphore>,
@@ -122,6 +124,7 @@ impl Core {
             wakes: Arc::default(),
             deliveries: Default::default(),
             retired_packs: Mutex::default(),
+            posted: Notify::new(),
             spans: Arc::default(),
             mail_room: Arc::new(tokio::sync::Semaphore::new(MAIL_ROOM_KIB)),
             accounts: RwLock::default(),

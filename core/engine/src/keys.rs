@@ -29,7 +29,7 @@
 //! | `S` | part, … | messages of scheduling on their way: [`crate::schedule`] |
 //! | `P` | folder | a subtree out of the tree, to be taken apart |
 //!
-//! Tables with small letters belong to mailboxes: [`crate::mail`].
+//! Tables with small letters belong to mailboxes: [`crate::mail`]; `q` holds mails that wait to be sent: [`crate::post`].
 
 use allod_model::{AccountId, ContentId, EntryKey, NodeId, Seq};
 
@@ -77,6 +77,7 @@ pub enum Table {
     Annotation = b'n',
     Inner = b'f',
     Span = b'g',
+    Queue = b'q',
 }
 
 /// Builds keys of one account.

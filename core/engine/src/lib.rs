@@ -66,6 +66,7 @@ mod operator;
 mod part;
 mod pins;
 mod plan;
+pub mod post;
 mod publish;
 mod put;
 mod read;

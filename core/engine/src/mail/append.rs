@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use allod_blobs::Finished;
 use allod_model::{
-    EntryKey, Error, ErrorKind, Kind, Name, NameRule, NodeId, Path, Result, Rights, Timestamp,
+    ContentId, EntryKey, Error, ErrorKind, Kind, Name, NameRule, NodeId, Path, Result, Rights, Timestamp,
 };
 use bytes::Bytes;
 use futures_util::Stream;
@@ -42,6 +42,12 @@ impl StagedMessage {
     /// Its length in bytes.
     pub fn size(&self) -> u64 {
         self.finished.size
+    }
+
+    /// Writes the rows of its content, which starts with one reference.
+    pub(crate) fn record(&self, commit: &mut Commit) -> Res<ContentId> {
+        let finished = &self.finished;
+        self.upload.record(commit, finished.size, finished.digest.0, &finished.stored)
     }
 }
 
