@@ -9,6 +9,7 @@
 #![allow(dead_code, reason = "under construction")]
 
 mod error;
+mod print;
 mod session;
 mod syntax;
 mod wire;
