@@ -56,6 +56,14 @@ impl Core {
         });
         let core = self.clone();
         tokio::spawn(async move {
+            let stopping = core.0.stopping.clone();
+            tokio::select! {
+                () = stopping.cancelled() => {}
+                () = core.keep_spans() => {}
+            }
+        });
+        let core = self.clone();
+        tokio::spawn(async move {
             // What a crash left between a commit and its delivery.
             core.deliver_again().await;
             let mut rounds = 0u64;

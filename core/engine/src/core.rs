@@ -87,6 +87,7 @@ pub(crate) struct Shared {
     pub deliveries: crate::schedule::Deliveries,
     /// Packs whose records were moved, and the last moment at which somebody may look for them there.
     pub retired_packs: Mutex<BTreeMap<u64, u64>>,
+    pub spans: Arc<crate::mail::spans::SpanWakes>,
     /// Memory for messages being taken in, in KiB.
     mail_room: Arc<tokio::sync::Semaphore>,
     accounts: RwLock<HashMap<AccountId, Arc<AccountHandle>>>,
@@ -121,6 +122,7 @@ impl Core {
             wakes: Arc::default(),
             deliveries: Default::default(),
             retired_packs: Mutex::default(),
+            spans: Arc::default(),
             mail_room: Arc::new(tokio::sync::Semaphore::new(MAIL_ROOM_KIB)),
             accounts: RwLock::default(),
         })))
@@ -211,7 +213,7 @@ impl Core {
         let mut accounts = self.0.accounts.write();
         let handle =
             accounts.entry(record.id).or_insert_with(|| Arc::new(AccountHandle::new(record, key))).clone();
-        handle.set_wakes(self.0.wakes.clone());
+        handle.set_wakes(self.0.wakes.clone(), self.0.spans.clone());
         Ok(handle)
     }
 

@@ -76,6 +76,7 @@ pub enum Table {
     Subscription = b's',
     Annotation = b'n',
     Inner = b'f',
+    Span = b'g',
 }
 
 /// Builds keys of one account.

@@ -16,6 +16,7 @@
 //! | `s` | path | a subscribed mailbox |
 //! | `n` | folder, entry | an annotation (RFC 5464) |
 //! | `f` | folder, entry key | a mailbox in a mailbox |
+//! | `g` | folder, span, row | signatures of many messages, sealed: [`spans`] |
 //!
 //! MODSEQ is the number of the commit ([`Seq`]); UIDVALIDITY is the folder's id, which is never reused.
 
@@ -30,7 +31,9 @@ pub(crate) mod marks;
 pub(crate) mod rows;
 pub(crate) mod search;
 pub(crate) mod select;
+pub(crate) mod signature;
 pub(crate) mod sort;
+pub(crate) mod spans;
 pub(crate) mod store;
 pub(crate) mod thread;
 pub(crate) mod transfer;

@@ -346,6 +346,7 @@ pub fn purge_step(commit: &mut Commit, folder: NodeId) -> Res<bool> {
         keys.vanished_in(folder),
         keys.annotations(folder),
         keys.inner_mailboxes(folder),
+        keys.spans(folder),
     ];
     for prefix in
         [keys.changes(folder), keys.tombstone(folder, &EntryKey::from_bytes(b""))].into_iter().chain(mail)

@@ -11,7 +11,7 @@ use crate::account::AccountHandle;
 use crate::commit::{Commit, missing};
 use crate::fault::Res;
 use crate::keys::number_at;
-use crate::mail::search::Signature;
+use crate::mail::signature::Signature;
 use crate::record::{decode, encode};
 
 /// Thread and [`Facts`].
@@ -61,23 +61,10 @@ impl Commit<'_, '_> {
             return Ok(thread);
         }
         let thread = self.thread_of(content, &mail.facts)?;
-        let account = self.account;
-        self.write_part(account, content, STRUCTURE, &encode(&(thread, &mail.facts)))?;
-        if let Some(header) = &mail.header {
-            self.write_part(account, content, HEADER, header)?;
+        for (row, sealed) in sealed_pages(self.account, content, thread, mail) {
+            self.txn.put(&row, &sealed)?;
         }
-        if let Some(text) = &mail.text {
-            self.write_part(account, content, TEXT, &encode(&(&text.header, &text.body)))?;
-        }
-        self.write_part(account, content, SIGNATURE, &mail.signature.to_bytes()).map(|()| thread)
-    }
-
-    fn write_part(&mut self, account: &AccountHandle, content: ContentId, part: u8, plain: &[u8]) -> Res<()> {
-        let sealed = account.key().seal_inline(&context(content, part), plain);
-        for (page, bytes) in (0..=u8::MAX).zip(sealed.chunks(ROW_BYTES)) {
-            self.txn.put(&self.keys.mail_facts(content, part, page), bytes)?;
-        }
-        Ok(())
+        Ok(thread)
     }
 
     /// The thread of the nearest message that is known, else a new one (RFC 8474 §5.2).
@@ -107,6 +94,31 @@ impl Commit<'_, '_> {
         let rows = self.txn.scan_prefix(&self.keys.mail_facts_of(content), None, usize::MAX)?;
         Ok(rows.iter().try_for_each(|(key, _)| self.txn.delete(key))?)
     }
+}
+
+/// The rows that hold what is known of a message. Sealing is deterministic, so they can be compared.
+pub fn sealed_pages(
+    account: &AccountHandle,
+    content: ContentId,
+    thread: u64,
+    mail: &MailFacts,
+) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let text = mail.text.as_ref().map(|text| encode(&(&text.header, &text.body)));
+    let parts = [
+        (STRUCTURE, Some(encode(&(thread, &mail.facts)))),
+        (HEADER, mail.header.clone()),
+        (TEXT, text),
+        (SIGNATURE, Some(mail.signature.to_bytes())),
+    ];
+    let mut rows = Vec::with_capacity(parts.len());
+    for (part, plain) in parts {
+        let Some(plain) = plain else { continue };
+        let sealed = account.key().seal_inline(&context(content, part), &plain);
+        for (page, bytes) in (0..=u8::MAX).zip(sealed.chunks(ROW_BYTES)) {
+            rows.push((account.keys().mail_facts(content, part, page), bytes.to_vec()));
+        }
+    }
+    rows
 }
 
 /// A part as it was stored; `None` when it was too long to be.

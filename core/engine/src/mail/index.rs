@@ -8,6 +8,7 @@ use crate::commit::Commit;
 use crate::fault::{Fault, Res, fail};
 use crate::mail::marks::{KeywordId, Keywords, Marks};
 use crate::mail::rows::{MailRow, MailboxRow, MessageRow, keywords, mailbox_row};
+use crate::mail::spans::SPAN_UIDS;
 use crate::reading::Records;
 use crate::record::{Entry, File, What, encode};
 use crate::typed::Typed;
@@ -168,6 +169,12 @@ impl Commit<'_, '_> {
         self.txn.put(&self.keys.message(folder, uid), &encode(&message))?;
         self.txn.put(&self.keys.mail_change(folder, seq, uid), &[])?;
         self.mail.changed.insert(folder);
+        if uid.is_multiple_of(SPAN_UIDS)
+            && let Some(wakes) = self.account.span_wakes()
+        {
+            let id = self.account.id();
+            self.txn.on_commit(move || wakes.wake(id, folder));
+        }
         Ok(())
     }
 

@@ -134,6 +134,19 @@ impl Keys {
         plus(self.inner_mailboxes(folder), key.as_bytes())
     }
 
+    pub fn spans(self, folder: NodeId) -> Vec<u8> {
+        self.of(Table::Span, folder.0)
+    }
+
+    /// Says that a span is put together.
+    pub fn span(self, folder: NodeId, span: u32) -> Vec<u8> {
+        plus(self.spans(folder), &span.to_be_bytes())
+    }
+
+    pub fn span_row(self, folder: NodeId, span: u32, row: u16) -> Vec<u8> {
+        plus(self.span(folder, span), &row.to_be_bytes())
+    }
+
     fn of(self, table: Table, number: u64) -> Vec<u8> {
         plus(self.table(table), &number.to_be_bytes())
     }
@@ -168,5 +181,8 @@ pub fn keywords(rows: &impl Lookup, keys: Keys) -> Res<Keywords> {
 /// later under the same name has a greater one.
 pub fn uid_validity(folder: NodeId) -> u32 {
     // Four billion files and folders later they begin anew; 0 is not allowed.
-    (folder.0 % u64::from(u32::MAX)) as u32 + u32::from(folder.0 % u64::from(u32::MAX) == 0)
+    match (folder.0 % u64::from(u32::MAX)) as u32 {
+        0 => 1,
+        id => id,
+    }
 }

@@ -1,7 +1,8 @@
 //! Searching a mailbox (RFC 9051 §6.4.4).
 //!
-//! Rows answer what is asked of flags, dates and sizes. A text is looked for first in each message's signature, which
-//! says for every three letters whether they may occur; only where all of the needle's may do so is the text itself read.
+//! Rows answer what is asked of flags, dates and sizes. A text is looked for first in each message's
+//! [signature](super::signature), or in those of many messages at once ([`super::spans`]); only where it may be is the text
+//! itself read.
 
 use std::ops::ControlFlow;
 
@@ -15,6 +16,8 @@ use crate::mail::facts::{self, HEADER, SIGNATURE, part, structure_of};
 use crate::mail::fetch::each_message;
 use crate::mail::marks::{Flags, KeywordId, Keywords};
 use crate::mail::rows::{MailboxRow, MessageRow, keywords, mailbox_row};
+use crate::mail::signature::{Signature, distinct_classes};
+use crate::mail::spans::{self, SPAN_UIDS};
 use crate::mail::uids::UidSet;
 use crate::session::Session;
 
@@ -77,72 +80,6 @@ pub enum Field {
     Text,
 }
 
-/// Bits of a signature.
-const SIGNATURE_BITS: usize = 8192;
-/// Bytes of a signature that says much.
-const SIGNATURE_BYTES: usize = SIGNATURE_BITS / 8;
-/// Set bits up to which a signature is stored as their list.
-const SPARSE_BITS_MAX: usize = SIGNATURE_BYTES / 2 - 1;
-
-/// Which sequences of three bytes may occur in a text: one bit for each of 8,192 classes of them.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Signature(Box<[u8; SIGNATURE_BYTES]>);
-
-impl std::fmt::Debug for Signature {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Signature({} bits)", self.0.iter().map(|byte| byte.count_ones()).sum::<u32>())
-    }
-}
-
-impl Signature {
-    /// The signature of folded texts.
-    pub fn of(texts: &[&str]) -> Signature {
-        let mut bits = Box::new([0u8; SIGNATURE_BYTES]);
-        for text in texts {
-            for class in classes(text) {
-                bits[usize::from(class) / 8] |= 1 << (class % 8);
-            }
-        }
-        Signature(bits)
-    }
-
-    /// Whether a text of which these are the classes may occur.
-    fn may_hold(&self, classes: &[u16]) -> bool {
-        classes.iter().all(|class| self.0[usize::from(*class) / 8] & (1 << (class % 8)) != 0)
-    }
-
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let set = (0..SIGNATURE_BITS as u16)
-            .filter(|class| self.0[usize::from(*class) / 8] & (1 << (class % 8)) != 0);
-        let set: Vec<u16> = set.collect();
-        match set.len() <= SPARSE_BITS_MAX {
-            true => set.iter().flat_map(|class| class.to_le_bytes()).collect(),
-            false => self.0.to_vec(),
-        }
-    }
-
-    pub fn from_bytes(bytes: &[u8]) -> Signature {
-        let mut bits = Box::new([0u8; SIGNATURE_BYTES]);
-        if bytes.len() == SIGNATURE_BYTES {
-            bits.copy_from_slice(bytes);
-            return Signature(bits);
-        }
-        for class in bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])) {
-            bits[usize::from(class) / 8 % SIGNATURE_BYTES] |= 1 << (class % 8);
-        }
-        Signature(bits)
-    }
-}
-
-/// The classes of a text's sequences of three bytes, with repetitions.
-fn classes(text: &str) -> impl Iterator<Item = u16> {
-    text.as_bytes().windows(3).map(|three| {
-        let number = u32::from_le_bytes([three[0], three[1], three[2], 0]);
-        // Multiplicative hashing: the upper bits depend on all bytes.
-        (number.wrapping_mul(0x9E37_79B1) >> 19) as u16
-    })
-}
-
 impl Session {
     /// The UIDs of the messages that a query takes, ascending.
     ///
@@ -158,7 +95,9 @@ impl Session {
                 return Ok(me.handle().uids().uids(&view, &me, mailbox, &row)?.to_set().intersection(&uids));
             }
             let names = keywords(&view, me.keys())?;
-            let search = Search::prepare(&me, &view, &query, &names);
+            let reach = Reach { session: &me, view: &view, mailbox, last_uid: row.last_uid };
+            let uids = reach.of(&query)?;
+            let search = Search::prepare(&me, &view, &query, uids, &names);
             search.run(mailbox, &row)
         })
         .await
@@ -181,19 +120,58 @@ fn bounded(query: &Query) -> Option<UidSet> {
     }
 }
 
-/// A superset of the UIDs that a query can take.
-fn reach(query: &Query) -> UidSet {
-    match query {
-        Query::Uids(uids) => uids.clone(),
-        Query::And(all) => all.iter().map(reach).fold(UidSet::all(), |left, uids| left.intersection(&uids)),
-        Query::Or(any) => any.iter().map(reach).fold(UidSet::new(), |left, uids| left.union(&uids)),
-        _ => UidSet::all(),
+/// Finds a superset of the UIDs that a query can take.
+struct Reach<'a> {
+    session: &'a Session,
+    view: &'a View,
+    mailbox: NodeId,
+    last_uid: u32,
+}
+
+impl Reach<'_> {
+    fn of(&self, query: &Query) -> Res<UidSet> {
+        Ok(match query {
+            Query::Uids(uids) => uids.clone(),
+            Query::And(all) => {
+                let mut left = UidSet::all();
+                for query in all {
+                    left = left.intersection(&self.of(query)?);
+                }
+                left
+            }
+            Query::Or(any) => {
+                let mut either = UidSet::new();
+                for query in any {
+                    either = either.union(&self.of(query)?);
+                }
+                either
+            }
+            Query::Text(_, text) if self.last_uid >= SPAN_UIDS => self.text(&fold(text))?,
+            _ => UidSet::all(),
+        })
+    }
+
+    fn text(&self, needle: &str) -> Res<UidSet> {
+        let classes = distinct_classes(needle);
+        if classes.is_empty() {
+            return Ok(UidSet::all());
+        }
+        let account = self.session.handle();
+        // What is not put together yet, perhaps from before an interruption, is for the next search.
+        let last = self.last_uid / SPAN_UIDS - 1;
+        if !spans::is_built(self.view, account.keys(), self.mailbox, last)? {
+            self.session.core().0.spans.wake(account.id(), self.mailbox);
+        }
+        spans::candidates(self.view, account, self.mailbox, self.last_uid, &classes)
     }
 }
 
+/// A question that a message's row answers.
+type Question = Box<dyn Fn(u32, &MessageRow) -> bool>;
+
 /// A query made ready: cheap questions first, texts folded.
 enum Test {
-    Row(Box<dyn Fn(u32, &MessageRow) -> bool>),
+    Row(Question),
     /// The day on which it was sent.
     Sent(i64, i64),
     Text(Field, String, Vec<u16>),
@@ -212,11 +190,17 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn prepare(session: &'a Session, view: &'a View, query: &Query, names: &Keywords) -> Search<'a> {
+    fn prepare(
+        session: &'a Session,
+        view: &'a View,
+        query: &Query,
+        uids: UidSet,
+        names: &Keywords,
+    ) -> Search<'a> {
         let now = session.core().0.env.now();
         let unseen = Query::Not(Box::new(Query::Flags(Flags::SEEN)));
         let unseen_only = *query == unseen || matches!(query, Query::And(all) if all.contains(&unseen));
-        Search { session, view, test: prepare(query, names, now), uids: reach(query), unseen_only }
+        Search { session, view, test: prepare(query, names, now), uids, unseen_only }
     }
 
     fn run(&self, mailbox: NodeId, counters: &MailboxRow) -> Res<UidSet> {
@@ -351,7 +335,7 @@ impl Opened<'_> {
 }
 
 fn prepare(query: &Query, names: &Keywords, now: Timestamp) -> Test {
-    let row = |question: Box<dyn Fn(u32, &MessageRow) -> bool>| Test::Row(question);
+    let row = |question: Question| Test::Row(question);
     match query.clone() {
         Query::All => row(Box::new(|_, _| true)),
         Query::And(all) => Test::And(ordered(&all, names, now)),
@@ -381,9 +365,7 @@ fn prepare(query: &Query, names: &Keywords, now: Timestamp) -> Test {
         Query::Thread(thread) => row(Box::new(move |_, row| row.thread == thread)),
         Query::Text(field, text) => {
             let needle = fold(&text);
-            let mut classes: Vec<u16> = classes(&needle).collect();
-            classes.sort_unstable();
-            classes.dedup();
+            let classes = distinct_classes(&needle);
             Test::Text(field, needle, classes)
         }
     }

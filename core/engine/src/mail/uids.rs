@@ -219,3 +219,66 @@ impl Uids {
         UidSet(self.runs.iter().map(|run| (run.first, run.last)).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn set(uids: &BTreeSet<u32>) -> UidSet {
+        uids.iter().copied().collect()
+    }
+
+    #[test]
+    fn ranges_come_in_any_order() {
+        let set = UidSet::from_ranges([(9, 7), (1, 2), (3, 3), (0, 0), (u32::MAX, u32::MAX)]);
+        assert_eq!(set.ranges(), [(1, 3), (7, 9), (u32::MAX, u32::MAX)]);
+        assert_eq!(UidSet::all().difference(&set).ranges(), [(4, 6), (10, u32::MAX - 1)]);
+        assert_eq!(UidSet::all().difference(&UidSet::all()), UidSet::new());
+        assert_eq!(UidSet::from_iter([0, 5, 4]).ranges(), [(4, 5)]);
+    }
+
+    proptest! {
+        #[test]
+        fn sets_are_as_those_of_the_standard_library(
+            one in prop::collection::btree_set(1u32..60, 0..40),
+            other in prop::collection::btree_set(1u32..60, 0..40),
+        ) {
+            let (a, b) = (set(&one), set(&other));
+            prop_assert_eq!(a.union(&b), set(&one.union(&other).copied().collect()));
+            prop_assert_eq!(a.intersection(&b), set(&one.intersection(&other).copied().collect()));
+            prop_assert_eq!(a.difference(&b), set(&one.difference(&other).copied().collect()));
+            prop_assert_eq!(a.len(), one.len() as u64);
+            let mut grown = UidSet::new();
+            other.iter().rev().chain(&one).for_each(|uid| grown.insert(*uid));
+            prop_assert_eq!(grown, a.union(&b));
+            for uid in 0..61 {
+                prop_assert_eq!(a.contains(uid), one.contains(&uid));
+            }
+        }
+
+        #[test]
+        fn sequence_numbers_count_uids(
+            all in prop::collection::btree_set(1u32..90, 0..60),
+            gone in prop::collection::btree_set(1u32..90, 0..60),
+            span in (0u32..70, 0u32..70),
+        ) {
+            let mut uids = Uids::from_set(&set(&all));
+            uids.remove(&set(&gone));
+            let left: Vec<u32> = all.difference(&gone).copied().collect();
+            prop_assert_eq!(uids.len() as usize, left.len());
+            prop_assert_eq!(uids.last(), left.last().copied());
+            for (seq, uid) in (1..).zip(&left) {
+                prop_assert_eq!(uids.uid(seq), Some(*uid));
+                prop_assert_eq!(uids.seq(*uid), Some(seq));
+            }
+            prop_assert_eq!(uids.uid(left.len() as u32 + 1), None);
+            let (first, last) = (span.0.min(span.1).max(1) as usize, span.0.max(span.1) as usize);
+            let within = left.iter().copied().take(last).skip(first - 1);
+            prop_assert_eq!(uids.uids_of_seqs(span.0, span.1), within.collect::<UidSet>());
+        }
+    }
+}

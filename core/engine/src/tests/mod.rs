@@ -18,6 +18,8 @@ mod history;
 mod kinds;
 mod lifecycle;
 mod locks;
+mod mail;
+mod mail_random;
 mod random;
 mod refusals;
 mod scan;
