@@ -28,6 +28,9 @@ use self::view::View;
 use crate::syntax::ast::{Command, Tagged};
 use crate::wire::{Abort, Completion, Enabled, Literals, Output};
 
+/// Largest message that is taken, in bytes.
+pub(crate) const APPEND_BYTES_MAX: u64 = allod_core::mail::MESSAGE_BYTES_MAX;
+
 /// When changes are told without a command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Moment {

@@ -37,12 +37,14 @@ pub(crate) struct Output {
     gathered: Vec<u8>,
     transport: Transport,
     enabled: Enabled,
+    /// What was sent ends with a line, outside of any literal.
+    at_line_end: bool,
 }
 
 impl Output {
     /// For one connection.
     pub(crate) fn new(transport: Transport) -> Output {
-        Output { gathered: Vec::new(), transport, enabled: Enabled::default() }
+        Output { gathered: Vec::new(), transport, enabled: Enabled::default(), at_line_end: true }
     }
 
     /// What the client enabled.
@@ -166,11 +168,20 @@ impl Output {
         if self.gathered.is_empty() {
             return Ok(());
         }
+        let ends = self.gathered.last() == Some(&b'\n');
+        self.at_line_end = false;
         self.transport.write(&self.gathered).await?;
-        self.gathered.clear();
-        // An idle connection keeps no large buffer.
-        self.gathered.shrink_to(0);
+        self.at_line_end = ends;
+        // An idle connection keeps no buffer.
+        self.gathered = Vec::new();
         Ok(())
+    }
+
+    /// Forgets what is gathered. Whether something else can be said in its place: not in the middle of a line or a
+    /// literal.
+    pub(crate) fn abandon(&mut self) -> bool {
+        self.gathered = Vec::new();
+        self.at_line_end
     }
 
     /// `{size}` and then so many bytes of a stream, at the client's pace; `binary` sends `~{size}`.
@@ -185,11 +196,13 @@ impl Output {
         self.raw(if binary { "~{" } else { "{" }).number(size).raw("}\r\n");
         let mut left = size;
         while let Some(piece) = bytes.next().await {
+            self.at_line_end = false;
             let piece = piece.map_err(|error| io::Error::other(format!("content ended: {error}")))?;
             left =
                 left.checked_sub(piece.len() as u64).ok_or_else(|| io::Error::other("too much content"))?;
             if piece.len() >= GATHERED_BYTES {
                 self.flush().await?;
+                self.at_line_end = false;
                 self.transport.write(&piece).await?;
             } else {
                 self.raw(&piece);
