@@ -7,9 +7,11 @@
 
 mod address;
 mod body;
+mod bound;
 mod charset;
 mod check;
 mod content;
+mod date;
 mod envelope;
 mod facts;
 mod fold;
@@ -17,17 +19,27 @@ pub mod header;
 mod html;
 mod lexer;
 mod parameter;
+mod preview;
 mod read;
 mod search;
+mod sort;
 mod structure;
+mod subject;
+mod thread;
 mod word;
 
 pub use body::{UnknownEncoding, decode_body, part_text};
+pub use bound::{FACTS_TEXT_BYTES_MAX, VALUE_BYTES_MAX};
 pub use check::is_message;
+pub use date::sent;
 pub use facts::{Address, Disposition, Envelope, Facts, Inner, Parameter, Part, Sent, Span};
 pub use fold::fold;
+pub use preview::PREVIEW_CHARS_MAX;
 pub use read::read;
 pub use search::{SearchText, search_text};
+pub use sort::{collate, display_name, sort_subject};
+pub use subject::base_subject;
+pub use thread::{REFERENCES_MAX, message_id, references};
 
 /// Parts of a message, all levels together. When there are more, the rest of the multipart they stand in is one leaf.
 pub const PARTS_MAX: usize = 1_000;

@@ -1,6 +1,6 @@
 //! Sorting messages (RFC 5256, RFC 5957).
 
-use allod_formats::mail::{Address, Facts, fold};
+use allod_formats::mail::{Address, Facts, collate, display_name, sort_subject};
 use allod_model::{NodeId, Result};
 
 use crate::fault::Res;
@@ -112,17 +112,4 @@ fn value(by: SortBy, row: &MessageRow, facts: &Facts) -> Value {
 /// The sent date (RFC 5256 §2.2), in seconds since 1970.
 pub fn sent_secs(row: &MessageRow, facts: &Facts) -> i64 {
     facts.sent.map_or(row.internal.secs(), |sent| sent.secs)
-}
-
-/// The base subject as it is compared.
-pub fn sort_subject(facts: &Facts) -> String {
-    fold(&facts.base_subject)
-}
-
-fn collate(text: &str) -> String {
-    fold(text)
-}
-
-fn display_name(address: &Address) -> String {
-    String::from_utf8_lossy(address.name.as_deref().unwrap_or_default()).into_owned()
 }

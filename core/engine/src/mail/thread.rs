@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use allod_formats::mail::Facts;
+use allod_formats::mail::{Facts, sort_subject};
 use allod_model::{NodeId, Result};
 
 use crate::fault::Res;
 use crate::mail::facts::structure_of;
 use crate::mail::fetch::each_message;
-use crate::mail::sort::{sent_secs, sort_subject};
+use crate::mail::sort::sent_secs;
 use crate::mail::uids::UidSet;
 use crate::session::Session;
 

@@ -1,11 +1,13 @@
 //! Lists of addresses (RFC 5322 §3.4 and §4.4), and what stands in their place in the wild.
 
 use super::Address;
+use super::header::collapse;
 use super::lexer::{Lexer, is_atom};
 
 /// The host of an address that has none: without one it would be a group (RFC 9051 §7.5.2).
 const NO_HOST: &[u8] = b"MISSING_DOMAIN";
 const NO_MAILBOX: &[u8] = b"MISSING_MAILBOX";
+const BROKEN_ROUTE: &[u8] = b"INVALID_ROUTE";
 const BROKEN: &[u8] = b"SYNTAX_ERROR";
 
 /// Adds the addresses of a value to a list, until it has `max`.
@@ -21,6 +23,13 @@ pub(super) fn parse(value: &[u8], max: usize, list: &mut Vec<Address>) {
         }
         parser.lexer.skip_cfws();
     }
+}
+
+/// Words.
+struct Phrase {
+    text: Vec<u8>,
+    /// It has several words or quotes, so it is a name and no local part.
+    is_many: bool,
 }
 
 struct Parser<'a, 'b> {
@@ -55,7 +64,7 @@ impl Parser<'_, '_> {
             self.lexer.go_to(start);
             return false;
         }
-        self.push(Address { mailbox: Some(name), ..Address::default() });
+        self.push(Address { mailbox: Some(collapse(&name.text)), ..Address::default() });
         loop {
             self.lexer.skip_cfws();
             match self.lexer.peek() {
@@ -82,19 +91,26 @@ impl Parser<'_, '_> {
         let name = self.phrase();
         let mut address = Address::default();
         if self.lexer.peek() == Some(b'<') {
-            address.name = Some(name).filter(|name| !name.is_empty());
-            if !self.angle(&mut address) {
-                address.host = Some(BROKEN.to_vec());
-            }
+            address.name = Some(name.text).filter(|name| !name.is_empty());
+            self.angle(&mut address);
         } else {
+            let after = self.lexer.position();
             self.lexer.go_to(start);
             self.lexer.comment.clear();
             self.spec(&mut address);
-            self.lexer.skip_cfws();
-            if !self.lexer.comment.is_empty() {
-                address.name = Some(std::mem::take(&mut self.lexer.comment));
+            if address.host.is_none() && name.is_many {
+                // Words without an address.
+                self.lexer.go_to(after);
+                let name = Some(name.text).filter(|name| !name.is_empty());
+                address = Address { name, ..Address::default() };
+            } else {
+                self.lexer.skip_cfws();
+                if !self.lexer.comment.is_empty() {
+                    address.name = Some(std::mem::take(&mut self.lexer.comment));
+                }
             }
         }
+        address.name = address.name.map(|name| collapse(&name));
         let missing = |text: &Option<Vec<u8>>| text.as_deref().is_none_or(<[u8]>::is_empty);
         if missing(&address.mailbox) {
             address.mailbox = Some(NO_MAILBOX.to_vec());
@@ -105,63 +121,69 @@ impl Parser<'_, '_> {
         self.push(address);
     }
 
-    /// Words up to something that is none; white space between them is one space. Unquoted dots are admitted.
-    fn phrase(&mut self) -> Vec<u8> {
-        let mut out = Vec::new();
+    /// Words up to something that is none; between them is one space. Unquoted dots are admitted.
+    fn phrase(&mut self) -> Phrase {
+        let mut phrase = Phrase { text: Vec::new(), is_many: false };
+        let mut words = 0;
         loop {
-            let before = self.lexer.position();
-            let closed = self.lexer.skip_cfws();
-            let spaced = self.lexer.position() > before && !out.is_empty();
+            self.lexer.skip_cfws();
+            let length = phrase.text.len();
             match self.lexer.peek() {
-                Some(b'"') if closed => {
-                    if spaced {
-                        out.push(b' ');
-                    }
-                    self.lexer.quoted(&mut out);
+                Some(b'"') => {
+                    phrase.text.extend((words > 0).then_some(b' '));
+                    self.lexer.quoted(&mut phrase.text);
+                    phrase.is_many = true;
                 }
-                Some(byte) if closed && (is_atom(byte) || byte == b'.') => {
-                    if spaced {
-                        out.push(b' ');
-                    }
-                    out.extend_from_slice(self.lexer.run(|byte| is_atom(byte) || byte == b'.'));
+                Some(byte) if is_atom(byte) || byte == b'.' => {
+                    phrase.text.extend((words > 0).then_some(b' '));
+                    phrase.text.extend_from_slice(self.lexer.run(|byte| is_atom(byte) || byte == b'.'));
                 }
-                _ => return out,
+                _ => return phrase,
             }
+            words += usize::from(phrase.text.len() > length);
+            phrase.is_many |= words > 1;
         }
     }
 
     /// `<@route:local@domain>`
-    fn angle(&mut self, address: &mut Address) -> bool {
+    fn angle(&mut self, address: &mut Address) {
         self.lexer.skip();
         self.lexer.skip_cfws();
-        if self.lexer.peek() == Some(b'@') {
-            let mut route = Vec::new();
-            loop {
-                if self.lexer.take(b',') {
-                    self.lexer.skip_cfws();
-                    if self.lexer.peek() == Some(b'@') {
-                        route.push(b',');
-                    }
-                } else if self.lexer.take(b'@') {
-                    route.push(b'@');
-                    self.domain(&mut route);
-                    self.lexer.skip_cfws();
-                } else {
-                    break;
-                }
-            }
-            address.route = Some(route);
-            if !self.lexer.take(b':') {
-                return false;
-            }
+        if self.lexer.peek() == Some(b'@') && !self.route(address) {
+            return;
         }
-        if self.lexer.peek() == Some(b'>') {
-            self.lexer.skip();
-            return true;
+        if self.lexer.take(b'>') {
+            return;
         }
         self.spec(address);
         self.lexer.skip_cfws();
-        self.lexer.take(b'>')
+        let empty_host = address.host.as_deref().is_some_and(<[u8]>::is_empty);
+        if !self.lexer.take(b'>') || empty_host {
+            address.host = Some(BROKEN.to_vec());
+        }
+    }
+
+    /// `@domain,@domain:`; false when it does not end.
+    fn route(&mut self, address: &mut Address) -> bool {
+        let mut route = Vec::new();
+        loop {
+            if self.lexer.take(b',') {
+                self.lexer.skip_cfws();
+                if self.lexer.peek() == Some(b'@') {
+                    route.push(b',');
+                }
+            } else if self.lexer.take(b'@') {
+                route.push(b'@');
+                self.lexer.skip_cfws();
+                self.domain(&mut route);
+                self.lexer.skip_cfws();
+            } else {
+                break;
+            }
+        }
+        let ended = self.lexer.take(b':');
+        address.route = Some(if ended { route } else { BROKEN_ROUTE.to_vec() });
+        ended
     }
 
     /// `local@domain`

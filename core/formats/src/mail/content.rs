@@ -28,12 +28,18 @@ pub(super) fn content_type(value: &[u8]) -> ContentType {
     ContentType { media_type, subtype, parameters: parameters(&mut lexer) }
 }
 
-/// Reads a Content-Disposition; none when it names nothing.
+/// Reads a Content-Disposition; none when it says nothing.
 pub(super) fn disposition(value: &[u8]) -> Option<Disposition> {
     let mut lexer = Lexer::new(value);
     lexer.skip_cfws();
-    let kind = lexer.run(is_token).to_vec();
-    (!kind.is_empty()).then(|| Disposition { kind, parameters: parameters(&mut lexer) })
+    let mut kind = Vec::new();
+    if lexer.peek() == Some(b'"') {
+        lexer.quoted(&mut kind);
+    } else {
+        kind.extend_from_slice(lexer.run(is_token));
+    }
+    let parameters = parameters(&mut lexer);
+    (!kind.is_empty() || !parameters.is_empty()).then_some(Disposition { kind, parameters })
 }
 
 /// The parameters up to the first thing that is none; RFC 2231's pieces stay as they are given.
@@ -57,24 +63,28 @@ fn parameters(lexer: &mut Lexer<'_>) -> Vec<Parameter> {
         }
         lexer.skip_cfws();
         let mut value = Vec::new();
-        if lexer.peek() == Some(b'"') {
-            lexer.quoted(&mut value);
-        } else {
-            value.extend_from_slice(
-                lexer.run(|byte| byte != b';' && byte != b'"' && byte != b'(' && !is_white(byte)),
-            );
+        if lexer.peek() != Some(b'"') || !lexer.quoted(&mut value) {
+            value.extend_from_slice(lexer.run(is_value));
+            if value.is_empty() {
+                continue;
+            }
         }
         list.push(Parameter { name, value });
     }
     list
 }
 
-/// A value of one token; none when there is something else.
-pub(super) fn token(value: &[u8]) -> Option<Vec<u8>> {
+/// What a value that is not quoted may have: more than RFC 2045 §5.1 says, for `name=a[1].txt` is common.
+fn is_value(byte: u8) -> bool {
+    !matches!(byte, b';' | b',' | b'"' | b'(') && !is_white(byte)
+}
+
+/// The token that a value begins with.
+fn token(value: &[u8]) -> Option<Vec<u8>> {
     let mut lexer = Lexer::new(value);
     lexer.skip_cfws();
     let token = lexer.run(is_token);
-    (lexer.skip_cfws() && lexer.peek().is_none() && !token.is_empty()).then(|| token.to_vec())
+    (!token.is_empty()).then(|| token.to_vec())
 }
 
 /// Content-Language (RFC 3282).
@@ -95,23 +105,25 @@ pub(super) fn languages(value: &[u8]) -> Vec<ByteBuf> {
     list
 }
 
-/// Takes one of a part's fields into account; the last of a name counts.
+/// Takes one of a part's fields into account; the first of a name counts that says something.
 pub(super) fn describe(part: &mut Part, name: &[u8], value: &[u8]) {
     let Some(rest) = name.get(8..).filter(|_| name[..8].eq_ignore_ascii_case(b"content-")) else { return };
-    let text = || Some(unfold(value));
+    let text = |slot: &mut Option<Vec<u8>>| {
+        slot.get_or_insert_with(|| unfold(value));
+    };
     match &rest.to_ascii_lowercase()[..] {
-        b"type" => {
+        b"type" if part.media_type.is_empty() || part.subtype.is_empty() => {
             let found = content_type(value);
             (part.media_type, part.subtype, part.parameters) =
                 (found.media_type, found.subtype, found.parameters);
         }
-        b"id" => part.id = text(),
-        b"description" => part.description = text(),
-        b"transfer-encoding" => part.encoding = token(value),
-        b"md5" => part.md5 = text(),
-        b"disposition" => part.disposition = disposition(value),
-        b"language" => part.languages = languages(value),
-        b"location" => part.location = text(),
+        b"id" => text(&mut part.id),
+        b"description" => text(&mut part.description),
+        b"transfer-encoding" => part.encoding = part.encoding.take().or_else(|| token(value)),
+        b"md5" => text(&mut part.md5),
+        b"disposition" => part.disposition = part.disposition.take().or_else(|| disposition(value)),
+        b"language" if part.languages.is_empty() => part.languages = languages(value),
+        b"location" => text(&mut part.location),
         _ => {}
     }
 }

@@ -1,13 +1,13 @@
 //! From the fields of a header to its envelope (RFC 9051 §7.5.2).
 
-use super::header::unfold;
+use super::header::{collapse, unfold};
 use super::{Address, Envelope, address};
 
 /// Takes one field into account and says how many addresses it had; at most `max` are kept. Of a field that must not be
-/// repeated the first counts; lists of addresses are put together, so nobody hides behind a second From.
+/// repeated the last counts; lists of addresses are put together, so nobody hides behind a second From.
 pub(super) fn note(envelope: &mut Envelope, name: &[u8], value: &[u8], max: usize) -> usize {
     let text = |slot: &mut Option<Vec<u8>>| {
-        slot.get_or_insert_with(|| unfold(value));
+        *slot = Some(unfold(value));
         0
     };
     let add = |list: &mut Vec<Address>| {
@@ -17,7 +17,10 @@ pub(super) fn note(envelope: &mut Envelope, name: &[u8], value: &[u8], max: usiz
     };
     match (name.len(), name[0] | 0x20) {
         (4, b'd') if name.eq_ignore_ascii_case(b"date") => text(&mut envelope.date),
-        (7, b's') if name.eq_ignore_ascii_case(b"subject") => text(&mut envelope.subject),
+        (7, b's') if name.eq_ignore_ascii_case(b"subject") => {
+            envelope.subject = Some(collapse(value));
+            0
+        }
         (4, b'f') if name.eq_ignore_ascii_case(b"from") => add(&mut envelope.from),
         (6, b's') if name.eq_ignore_ascii_case(b"sender") => add(&mut envelope.sender),
         (8, b'r') if name.eq_ignore_ascii_case(b"reply-to") => add(&mut envelope.reply_to),

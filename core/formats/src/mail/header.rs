@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::lexer::is_white;
 use super::{Span, charset, word};
 
 /// One field of a header.
@@ -33,26 +34,32 @@ impl<'a> Iterator for Fields<'a> {
 
     fn next(&mut self) -> Option<Field<'a>> {
         loop {
-            let start = self.at;
-            let end = logical_line(self.header, start)?;
-            self.at = end;
-            let text_end = without_line_end(self.header, start, end);
-            let line = &self.header[start..text_end];
-            if line.is_empty() {
-                self.at = self.header.len();
-                return None;
+            if let (_, Some(field)) = self.line()? {
+                return Some(field);
             }
-            let Some(colon) = colon(line) else { continue };
-            let name = line[..colon].trim_ascii_end();
-            if name.is_empty() || is_blank(line[0]) {
-                continue;
-            }
-            return Some(Field {
-                name,
-                span: super::span(start, end),
-                value: super::span(start + colon + 1, text_end),
-            });
         }
+    }
+}
+
+impl<'a> Fields<'a> {
+    /// The next line with its folds, and the field it is, if it is one.
+    fn line(&mut self) -> Option<(Span, Option<Field<'a>>)> {
+        let start = self.at;
+        let end = logical_line(self.header, start)?;
+        self.at = end;
+        let text_end = without_line_end(self.header, start, end);
+        let line = &self.header[start..text_end];
+        if line.is_empty() {
+            self.at = self.header.len();
+            return None;
+        }
+        let span = super::span(start, end);
+        let field = colon(line).and_then(|colon| {
+            let name = line[..colon].trim_ascii_end();
+            let value = super::span(start + colon + 1, text_end);
+            (!name.is_empty() && !is_blank(line[0])).then_some(Field { name, span, value })
+        });
+        Some((span, field))
     }
 }
 
@@ -102,17 +109,22 @@ fn is_blank(byte: u8) -> bool {
     byte == b' ' || byte == b'\t'
 }
 
-/// The fields of those names – with `not`, all other fields – as they stand there and in their order, then an empty
-/// line: BODY[HEADER.FIELDS (…)] and BODY[HEADER.FIELDS.NOT (…)]. The case of names does not matter.
+/// The fields of those names – with `not`, all other lines, even those that are no fields – as they stand there and in
+/// their order, then an empty line: BODY[HEADER.FIELDS (…)] and BODY[HEADER.FIELDS.NOT (…)]. The case of names does not
+/// matter.
 pub fn select(header: &[u8], names: &[impl AsRef<[u8]>], not: bool) -> Vec<u8> {
     let names: HashSet<Vec<u8>> = names.iter().map(|name| name.as_ref().to_ascii_lowercase()).collect();
     let mut out = Vec::new();
     let mut lower = Vec::new();
-    for field in fields(header) {
-        lower.clear();
-        lower.extend(field.name.iter().map(u8::to_ascii_lowercase));
-        if names.contains(&lower) != not {
-            let bytes = field.span.of(header);
+    let mut lines = fields(header);
+    while let Some((span, field)) = lines.line() {
+        let named = field.is_some_and(|field| {
+            lower.clear();
+            lower.extend(field.name.iter().map(u8::to_ascii_lowercase));
+            names.contains(&lower)
+        });
+        if named != not {
+            let bytes = span.of(header);
             out.extend_from_slice(bytes);
             if !bytes.ends_with(b"\n") {
                 out.extend_from_slice(b"\r\n");
@@ -133,23 +145,24 @@ pub fn values(header: &[u8], name: &str) -> Vec<String> {
 
 /// A field's value for people.
 pub(super) fn decoded(value: &[u8]) -> String {
-    word::decode(&unfold(value))
+    word::decode(unfold(value).trim_ascii_end())
 }
 
-/// A field's value on one line: line ends are taken out, the white space of a fold stays as it is.
+/// A field's value on one line: line ends are taken out, the white space of a fold stays as it is, and that at the end.
 pub(super) fn unfold(value: &[u8]) -> Vec<u8> {
-    let value = value.trim_ascii();
+    let value = value.trim_ascii_start();
     if memchr::memchr2(b'\r', b'\n', value).is_none() {
         return value.to_vec();
     }
+    value.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect()
+}
+
+/// A field's value with each run of white space as one space, and none at the ends.
+pub(super) fn collapse(value: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.len());
-    let mut bytes = value.iter().peekable();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'\n' => {}
-            b'\r' if bytes.peek() == Some(&&b'\n') => {}
-            _ => out.push(*byte),
-        }
+    for word in value.split(|byte| is_white(*byte)).filter(|word| !word.is_empty()) {
+        out.extend((!out.is_empty()).then_some(b' '));
+        out.extend_from_slice(word);
     }
     out
 }

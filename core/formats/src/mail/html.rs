@@ -5,26 +5,44 @@ use std::borrow::Cow;
 /// The text that HTML shows: without tags, comments, `head` but its title, scripts and styles; entities decoded. A tag
 /// that begins a block is a line end, a cell a space.
 pub(super) fn to_text(html: &str) -> String {
+    reduce(html, false)
+}
+
+/// The same without quotes and without the title, which a preview does not show.
+pub(super) fn to_text_without_quotes(html: &str) -> String {
+    reduce(html, true)
+}
+
+fn reduce(html: &str, own: bool) -> String {
     let mut out = String::with_capacity(html.len() / 2);
+    let mut quotes = 0_usize;
     let mut rest = html;
     while let Some(at) = memchr::memchr(b'<', rest.as_bytes()) {
-        text(&rest[..at], &mut out);
+        if quotes == 0 {
+            text(&rest[..at], &mut out);
+        }
         rest = &rest[at..];
         let (length, tag) = tag(rest);
-        if length == 1 {
+        if length == 1 && quotes == 0 {
             out.push('<');
         }
         rest = &rest[length..];
         let Some((name, opens)) = tag else { continue };
-        if opens && HIDDEN.iter().any(|hidden| name.eq_ignore_ascii_case(hidden)) {
+        let is = |known: &&str| name.eq_ignore_ascii_case(known);
+        if opens && (HIDDEN.iter().any(&is) || own && is(&"title")) {
             rest = after_end_tag(rest, name);
-        } else if BLOCKS.iter().any(|block| name.eq_ignore_ascii_case(block)) {
+        } else if BLOCKS.iter().any(&is) {
             out.push('\n');
-        } else if CELLS.iter().any(|cell| name.eq_ignore_ascii_case(cell)) {
+            if own && is(&"blockquote") {
+                quotes = if opens { quotes + 1 } else { quotes.saturating_sub(1) };
+            }
+        } else if CELLS.iter().any(is) {
             out.push(' ');
         }
     }
-    text(rest, &mut out);
+    if quotes == 0 {
+        text(rest, &mut out);
+    }
     out
 }
 

@@ -7,11 +7,15 @@ pub(super) struct Lexer<'a> {
     at: usize,
     /// What the last comment said.
     pub(super) comment: Vec<u8>,
+    /// A comment that does not end was found: parentheses mean nothing from there on. So is each byte read once.
+    open_comment: bool,
+    /// Likewise for quotes.
+    open_quote: bool,
 }
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Lexer { bytes, at: 0, comment: Vec::new() }
+        Lexer { bytes, at: 0, comment: Vec::new(), open_comment: false, open_quote: false }
     }
 
     pub(super) fn peek(&self) -> Option<u8> {
@@ -36,22 +40,23 @@ impl<'a> Lexer<'a> {
         found
     }
 
-    /// Passes white space and comments; the text of the last comment is kept. False: a comment did not end.
-    pub(super) fn skip_cfws(&mut self) -> bool {
+    /// Passes white space and comments; the text of the last comment is kept.
+    pub(super) fn skip_cfws(&mut self) {
         loop {
             match self.peek() {
                 Some(byte) if is_white(byte) => self.at += 1,
-                Some(b'(') => {
-                    if !self.skip_comment() {
-                        return false;
-                    }
-                }
-                _ => return true,
+                Some(b'(') => self.skip_comment(),
+                _ => return,
             }
         }
     }
 
-    fn skip_comment(&mut self) -> bool {
+    fn skip_comment(&mut self) {
+        let start = self.at;
+        if self.open_comment {
+            self.at += 1;
+            return;
+        }
         self.comment.clear();
         let mut depth = 0_usize;
         while let Some(byte) = self.peek() {
@@ -66,7 +71,7 @@ impl<'a> Lexer<'a> {
                 b')' => {
                     depth -= 1;
                     if depth == 0 {
-                        return true;
+                        return;
                     }
                 }
                 b'\\' => {
@@ -81,12 +86,18 @@ impl<'a> Lexer<'a> {
             }
             self.comment.push(byte);
         }
-        false
+        self.comment.clear();
+        self.open_comment = true;
+        self.at = start + 1;
     }
 
-    /// The quoted string that begins here; false when it did not end.
+    /// Adds the quoted string that begins here. False: it does not end; only the quote is passed over.
     pub(super) fn quoted(&mut self, out: &mut Vec<u8>) -> bool {
+        let (start, length) = (self.at, out.len());
         self.at += 1;
+        if self.open_quote {
+            return false;
+        }
         while let Some(byte) = self.peek() {
             self.at += 1;
             match byte {
@@ -101,6 +112,9 @@ impl<'a> Lexer<'a> {
                 _ => out.push(byte),
             }
         }
+        out.truncate(length);
+        self.open_quote = true;
+        self.at = start + 1;
         false
     }
 

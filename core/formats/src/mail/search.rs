@@ -1,7 +1,10 @@
 //! What SEARCH looks through (RFC 9051 §6.4.4: HEADER apart, TEXT and BODY).
 
+use std::borrow::Cow;
+
+use super::body::decoded;
 use super::fold::fold_into;
-use super::{Facts, Inner, Part, SEARCH_TEXT_BYTES_MAX, header, html, part_text};
+use super::{Facts, Inner, Part, SEARCH_TEXT_BYTES_MAX, header, html, part_text, structure};
 
 /// The text of a message in [folded](super::fold) form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,11 +20,11 @@ pub struct SearchText {
 /// charsets. Each is at most [`SEARCH_TEXT_BYTES_MAX`] long; what comes later is not found.
 pub fn search_text(bytes: &[u8], facts: &Facts) -> SearchText {
     let mut text = SearchText::default();
-    collect(bytes, &facts.root, &mut text);
+    collect(bytes, &facts.root, 0, &mut text);
     text
 }
 
-fn collect(bytes: &[u8], part: &Part, text: &mut SearchText) {
+fn collect(bytes: &[u8], part: &Part, depth: usize, text: &mut SearchText) {
     headers(part.header.of(bytes), &mut text.header);
     if let Some(name) = part.file_name() {
         add(&name, &mut text.header);
@@ -33,10 +36,19 @@ fn collect(bytes: &[u8], part: &Part, text: &mut SearchText) {
             }
         }
         Inner::Leaf => {}
-        Inner::Multipart(parts) => parts.iter().for_each(|part| collect(bytes, part, text)),
-        Inner::Message(_, inner) => collect(bytes, inner, text),
+        Inner::Multipart(parts) => parts.iter().for_each(|part| collect(bytes, part, depth, text)),
+        Inner::Message(_, inner) => match decoded(part.body.of(bytes), part.encoding.as_deref()) {
+            // RFC 2046 §5.2.1 forbids to encode a message; it is found nevertheless.
+            Ok(Cow::Owned(message)) if depth < ENCODED_DEPTH_MAX => {
+                collect(&message, &structure::message(&message).1, depth + 1, text);
+            }
+            _ => collect(bytes, inner, depth, text),
+        },
     }
 }
+
+/// Encoded messages within encoded messages that are looked into.
+const ENCODED_DEPTH_MAX: usize = 4;
 
 /// A text part as it is shown.
 pub(super) fn shown(bytes: &[u8], part: &Part) -> Option<String> {

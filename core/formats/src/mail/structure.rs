@@ -2,13 +2,21 @@
 
 use super::header::Field;
 use super::{
-    ADDRESSES_MAX, DEPTH_MAX, Envelope, Inner, PARTS_MAX, Part, content, envelope, header, parameter, span,
+    ADDRESSES_MAX, DEPTH_MAX, Envelope, Inner, PARTS_MAX, Part, Span, content, envelope, header, parameter,
+    span,
 };
 
 /// Takes a message apart: its envelope, and itself as a part.
 pub(super) fn message(bytes: &[u8]) -> (Envelope, Part) {
-    let mut scanner =
-        Scanner { bytes, at: 0, lines: 0, boundaries: Vec::new(), parts: 0, addresses: ADDRESSES_MAX };
+    let mut scanner = Scanner {
+        bytes,
+        at: 0,
+        lines: 0,
+        floor: 0,
+        boundaries: Vec::new(),
+        parts: 0,
+        addresses: ADDRESSES_MAX,
+    };
     let (envelope, part, _) = scanner.part(Sort::Message, 0);
     (envelope, part)
 }
@@ -41,6 +49,8 @@ struct Scanner<'a> {
     at: usize,
     /// Line ends before `at`.
     lines: u32,
+    /// What follows the last boundary: a part does not end before it begins.
+    floor: usize,
     /// Boundaries of the multiparts around, outermost first.
     boundaries: Vec<Vec<u8>>,
     parts: usize,
@@ -53,15 +63,21 @@ impl<'a> Scanner<'a> {
         self.parts += 1;
         let start = self.at;
         let cut = self.header();
-        let header_end = cut.map_or(self.at, |end| end.at);
-        let mut part = Part { header: span(start, header_end), ..Part::default() };
+        let mut part = Part { header: span(start, cut.map_or(self.at, |end| end.at)), ..Part::default() };
         let envelope = self.describe(&mut part, sort);
-        let (body, lines) = (header_end, self.lines);
+        let lines = self.lines;
         let end = match cut {
-            Some(end) => end,
+            Some(end) => {
+                part.inner = without_body(&part, end.at);
+                end
+            }
             None => self.body(&mut part, depth),
         };
-        part.body = span(body, end.at.max(body));
+        // Without a body the boundary's line end is taken from the header.
+        let bound = |at: u32| at.min(end.at as u32);
+        let (start, body) = (bound(part.header.start), bound(part.header.end));
+        part.header = Span { start, end: body };
+        part.body = span(body as usize, end.at);
         part.lines = end.lines.saturating_sub(lines);
         (envelope, part, end)
     }
@@ -79,7 +95,7 @@ impl<'a> Scanner<'a> {
                 return None;
             }
             if let Some(boundary) = self.boundary(line) {
-                return Some(End { at: start, lines, boundary: Some(boundary) });
+                return Some(self.end(start, lines, boundary));
             }
         }
     }
@@ -95,7 +111,9 @@ impl<'a> Scanner<'a> {
                 self.addresses -= envelope::note(&mut envelope, name, value, self.addresses);
             }
         }
-        if part.media_type.is_empty() && part.subtype.is_empty() {
+        // RFC 2045 §5.2: so is what has no valid type.
+        if part.media_type.is_empty() || part.subtype.is_empty() {
+            part.parameters.clear();
             let (media_type, subtype) =
                 if sort == Sort::Digest { ("message", "rfc822") } else { ("text", "plain") };
             (part.media_type, part.subtype) = (media_type.into(), subtype.into());
@@ -105,44 +123,32 @@ impl<'a> Scanner<'a> {
 
     fn body(&mut self, part: &mut Part, depth: usize) -> End {
         let full = depth >= DEPTH_MAX || self.parts >= PARTS_MAX;
-        if part.media_type.eq_ignore_ascii_case(b"multipart")
-            && !full
-            && let Some((mut boundary, _)) = parameter::joined(&part.parameters, "boundary")
-            && !boundary.is_empty()
-        {
+        if part.media_type.eq_ignore_ascii_case(b"multipart") {
+            let boundary = parameter::joined(&part.parameters, "boundary").filter(|_| !full);
+            let Some((mut boundary, _)) = boundary else {
+                part.inner = Inner::Multipart(Vec::new());
+                return self.pass_to_boundary();
+            };
             boundary.truncate(BOUNDARY_BYTES_MAX);
             let (parts, end) = self.multipart(boundary, part.subtype.eq_ignore_ascii_case(b"digest"), depth);
             part.inner = Inner::Multipart(parts);
             return end;
         }
         if part.is_message() {
-            return self.inner_message(part, full, depth);
+            let (envelope, inner, end) =
+                if full { self.opaque() } else { self.part(Sort::Message, depth + 1) };
+            part.inner = Inner::Message(Box::new(envelope), Box::new(inner));
+            return end;
         }
         self.pass_to_boundary()
     }
 
-    /// Reads `message/rfc822`. Where it is not looked into – it is encoded, or too deep – it holds a text.
-    fn inner_message(&mut self, part: &mut Part, full: bool, depth: usize) -> End {
-        let encoding = part.encoding.as_deref().unwrap_or_default();
-        let encoded =
-            encoding.eq_ignore_ascii_case(b"base64") || encoding.eq_ignore_ascii_case(b"quoted-printable");
-        let (envelope, inner, end) = if full || encoded {
-            let (start, lines) = (self.at, self.lines);
-            let end = self.pass_to_boundary();
-            let inner = Part {
-                header: span(start, start),
-                body: span(start, end.at.max(start)),
-                lines: end.lines.saturating_sub(lines),
-                media_type: b"text".to_vec(),
-                subtype: b"plain".to_vec(),
-                ..Part::default()
-            };
-            (Envelope::default(), inner, end)
-        } else {
-            self.part(Sort::Message, depth + 1)
-        };
-        part.inner = Inner::Message(Box::new(envelope), Box::new(inner));
-        end
+    /// A message that is not looked into: a text without a header.
+    fn opaque(&mut self) -> (Envelope, Part, End) {
+        let (start, lines) = (self.at, self.lines);
+        let end = self.pass_to_boundary();
+        let lines = end.lines.saturating_sub(lines);
+        (Envelope::default(), Part { lines, ..plain(start.min(end.at), end.at) }, end)
     }
 
     /// Reads the parts of a multipart and what stands around them.
@@ -172,28 +178,29 @@ impl<'a> Scanner<'a> {
 
     /// Passes lines up to and with the next boundary.
     fn pass_to_boundary(&mut self) -> End {
-        let from = self.at;
         loop {
             let start = self.at;
             if start >= self.bytes.len() {
                 return End { at: self.bytes.len(), lines: self.lines, boundary: None };
             }
-            let before = self.lines;
+            let lines = self.lines;
             let line = self.line();
             if let Some(boundary) = self.boundary(line) {
-                let (at, lines) = self.without_line_end(from, start, before);
-                return End { at, lines, boundary: Some(boundary) };
+                return self.end(start, lines, boundary);
             }
         }
     }
 
-    /// The place before the line end that `at` follows, but not before `from`.
-    fn without_line_end(&self, from: usize, at: usize, lines: u32) -> (usize, u32) {
-        let body = &self.bytes[from..at];
-        match body.strip_suffix(b"\n") {
-            Some(body) => (from + body.strip_suffix(b"\r").unwrap_or(body).len(), lines - 1),
-            None => (at, lines),
-        }
+    /// A part's end at the boundary line that stands at `at` and was just read. The line end before it belongs to the
+    /// boundary (RFC 2046 §5.1.1).
+    fn end(&mut self, at: usize, lines: u32, boundary: (usize, bool)) -> End {
+        let body = &self.bytes[self.floor.min(at)..at];
+        let (length, lines) = match body.strip_suffix(b"\n") {
+            Some(text) => (body.len() - text.strip_suffix(b"\r").unwrap_or(text).len(), lines - 1),
+            None => (0, lines),
+        };
+        self.floor = self.at;
+        End { at: at - length, lines, boundary: Some(boundary) }
     }
 
     /// Reads a line with its end.
@@ -229,6 +236,28 @@ impl<'a> Scanner<'a> {
             }
         }
         best.map(|index| (index, text[self.boundaries[index].len()..].starts_with(b"--")))
+    }
+}
+
+/// A text without a header.
+fn plain(start: usize, end: usize) -> Part {
+    Part {
+        header: span(start, start),
+        body: span(start, end),
+        media_type: b"text".to_vec(),
+        subtype: b"plain".to_vec(),
+        ..Part::default()
+    }
+}
+
+/// What is in a part whose header was cut off by a boundary.
+fn without_body(part: &Part, at: usize) -> Inner {
+    if part.is_message() {
+        Inner::Message(Box::default(), Box::new(plain(at, at)))
+    } else if part.media_type.eq_ignore_ascii_case(b"multipart") {
+        Inner::Multipart(Vec::new())
+    } else {
+        Inner::Leaf
     }
 }
 

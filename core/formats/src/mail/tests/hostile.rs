@@ -13,7 +13,9 @@ fn check_spans(part: &Part, from: u32, to: u32) {
     );
     let mut at = part.body.start;
     match &part.inner {
-        Inner::Leaf => {}
+        Inner::Leaf => {
+            assert!(!part.is_message() && !part.media_type.eq_ignore_ascii_case(b"multipart"), "{part:?}");
+        }
         Inner::Multipart(parts) => {
             for inner in parts {
                 check_spans(inner, at, part.body.end);
