@@ -181,3 +181,6 @@ fn telling(command: &Command) -> (Telling, bool) {
 fn by_uid(uid: bool) -> (Telling, bool) {
     (if uid { Telling::All } else { Telling::KeepNumbers }, uid)
 }
+
+#[cfg(test)]
+mod tests;
