@@ -132,7 +132,7 @@ impl Conversation {
     pub(crate) async fn changed(&mut self) {
         let Some(view) = &self.view else { return std::future::pending().await };
         while let Some(event) = self.watch.next().await {
-            if event.folders.contains(&view.id) {
+            if event.seq > view.told && event.folders.contains(&view.id) {
                 return;
             }
         }

@@ -25,7 +25,7 @@ async fn a_message_is_put_in_and_read() {
         S: * OK [MAILBOXID (F*
         S: OK [READ-WRITE] Selected
         C: FETCH 1 (FLAGS INTERNALDATE RFC822.SIZE UID)
-        S: * 1 FETCH (FLAGS (\Flagged work) INTERNALDATE "17-Jul-1996 09:44:25 +0000" RFC822.SIZE 246 UID 1)
+        S: * 1 FETCH (FLAGS (\Flagged work) INTERNALDATE "17-Jul-1996 09:44:25 +0000" RFC822.SIZE 241 UID 1)
         S: OK *
         C: FETCH 1 ENVELOPE
         S: * 1 FETCH (ENVELOPE ("Wed, 17 Jul 1996 02:23:25 -0700" "afternoon meeting" (("Fred Foobar" NIL "foobar" "Blurdybloop.example")) (("Fred Foobar" NIL "foobar" "Blurdybloop.example")) (("Fred Foobar" NIL "foobar" "Blurdybloop.example")) ((NIL NIL "mooch" "owatagu.siam.edu.example")) NIL NIL NIL "<B27397-0100000@Blurdybloop.example>"))
@@ -34,13 +34,13 @@ async fn a_message_is_put_in_and_read() {
         S: * 1 FETCH (BODY ("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 38 1) BODYSTRUCTURE ("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 38 1 NIL NIL NIL NIL))
         S: OK *
         C: FETCH 1 BODY.PEEK[HEADER.FIELDS (DATE From)]
-        S: * 1 FETCH (BODY[HEADER.FIELDS (DATE From)] {90}\r\nFrom: Fred Foobar <foobar@Blurdybloop.example>\r\nDate: Wed, 17 Jul 1996 02:23:25 -0700\r\n\r\n)
+        S: * 1 FETCH (BODY[HEADER.FIELDS (DATE From)] {89}\r\nFrom: Fred Foobar <foobar@Blurdybloop.example>\r\nDate: Wed, 17 Jul 1996 02:23:25 -0700\r\n\r\n)
         S: OK *
         C: FETCH 1 BODY[TEXT]<0.5>
         S: * 1 FETCH (BODY[TEXT]<0> {5}\r\nHello FLAGS (\Flagged \Seen work))
         S: OK *
         C: UID FETCH 1 (BODY[1] BODY[2] BODY[1.MIME])
-        S: * 1 FETCH (UID 1 BODY[1] {38}\r\nHello Joe, do you think we can meet?\r\n BODY[2] NIL BODY[1.MIME] {208}\r\n*
+        S: * 1 FETCH (UID 1 BODY[1] {38}\r\nHello Joe, do you think we can meet?\r\n BODY[2] NIL BODY[1.MIME] {203}\r\n*
         S: OK *
         C: NOOP
         S: OK *
@@ -49,7 +49,7 @@ async fn a_message_is_put_in_and_read() {
         C: UID FETCH 7 FLAGS
         S: OK *
         C: STATUS INBOX (MESSAGES UNSEEN UIDNEXT RECENT SIZE DELETED)
-        S: * STATUS INBOX (MESSAGES 1 UNSEEN 0 UIDNEXT 2 RECENT 0 SIZE 246 DELETED 0)
+        S: * STATUS INBOX (MESSAGES 1 UNSEEN 0 UIDNEXT 2 RECENT 0 SIZE 241 DELETED 0)
         S: OK *
     "#).await;
 }
@@ -93,10 +93,10 @@ async fn flags_change_and_messages_go() {
         S: * 2 EXPUNGE
         S: OK *
         C: UID SEARCH RETURN (MIN MAX ALL COUNT) ALL
-        S: * ESEARCH (TAG "a9") UID MIN 1 MAX 4 ALL 1,4 COUNT 2
+        S: * ESEARCH (TAG "a14") UID MIN 1 MAX 4 ALL 1,4 COUNT 2
         S: OK *
     "#
-            .replace("a9", "a13")
+            .replace("a9", "a14")
             .as_str(),
         )
         .await;
