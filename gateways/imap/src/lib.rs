@@ -23,6 +23,7 @@ mod capability;
 mod connection;
 mod error;
 mod limits;
+mod print;
 mod session;
 mod syntax;
 mod wire;

@@ -1,0 +1,83 @@
+//! What search looks through.
+
+use super::crlf;
+use crate::mail::{decode_body, fold, header, is_message, read, search_text};
+
+#[test]
+fn folding() {
+    for (text, folded) in [
+        ("Hello  World", "hello world"),
+        ("a\r\n\tb", "a b"),
+        ("Straße", "strasse"),
+        ("STRASSE", "strasse"),
+        ("ﬁne", "fine"),
+        ("Ångström", "a\u{30a}ngstro\u{308}m"),
+        ("ΣΊΣΥΦΟΣ", "σι\u{301}συφοσ"),
+        ("Ｆｕｌｌ", "full"),
+        ("", ""),
+    ] {
+        assert_eq!(fold(text), folded, "{text:?}");
+    }
+}
+
+#[test]
+fn header_fields() {
+    let header = crlf("From: a\nSubject: one\n two\nX-Y : z\nno field\nfrom: b\n\nTo: not a field\n");
+    assert_eq!(header::select(&header, &["FROM"], false), b"From: a\r\nfrom: b\r\n\r\n");
+    assert_eq!(header::select(&header, &["from", "x-y"], true), b"Subject: one\r\n two\r\nno field\r\n\r\n");
+    assert_eq!(header::values(&header, "subject"), ["one two"]);
+}
+
+#[test]
+fn encoded_words() {
+    for (value, decoded) in [
+        ("=?ISO-8859-1?Q?a?=", "a"),
+        ("=?ISO-8859-1?Q?a?= b", "a b"),
+        ("=?ISO-8859-1?Q?a?= =?ISO-8859-1?Q?b?=", "ab"),
+        ("=?ISO-8859-1?Q?a_b?=", "a b"),
+        ("=?UTF-8?B?8J+Y?= =?UTF-8?B?gA==?=", "😀"),
+        ("=?US-ASCII*EN?Q?Keith_Moore?= <m@x>", "Keith Moore <m@x>"),
+        ("=?x", "=?x"),
+        ("=?utf-7?q?Hi+AOk-?=", "Hié"),
+        ("=?iso-2022-jp?B?GyRCJCIbKEI=?=", "あ"),
+    ] {
+        let header = format!("S: {value}\r\n\r\n");
+        assert_eq!(header::values(header.as_bytes(), "s"), [decoded], "{value}");
+    }
+}
+
+#[test]
+fn texts_of_all_parts() {
+    let message = crlf(
+        "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\
+         Content-Type: text/html; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable\n\n\
+         <p>caf=E9 &amp; <b>t</b>ea<style>x{}</style>\n--b\nContent-Type: application/pdf; name=\"A.pdf\"\n\nzzz\n--b--\n",
+    );
+    let text = search_text(&message, &read(&message));
+    assert!(text.header.contains(&fold("subject: Grüße")), "{text:?}");
+    assert!(text.header.contains("a.pdf"));
+    assert!(text.body.contains(&fold("café & tea")), "{text:?}");
+    assert!(!text.body.contains("zzz") && !text.body.contains("x{}"));
+}
+
+#[test]
+fn encodings() {
+    assert_eq!(decode_body(b"YW\r\nJj\r\n", Some(b"BASE64")).unwrap(), b"abc");
+    assert_eq!(decode_body(b"YQ==YQ==", Some(b"base64")).unwrap(), b"aa");
+    assert_eq!(
+        decode_body(b"a=20b=\r\nc =\r\n \r\nd=zz", Some(b"quoted-printable")).unwrap(),
+        b"a bc \r\nd=zz"
+    );
+    assert_eq!(decode_body(b"x", None).unwrap(), b"x");
+    assert!(decode_body(b"x", Some(b"x-uuencode")).is_err());
+}
+
+#[test]
+fn messages() {
+    for good in ["Subject: x\r\n\r\ny", "A: b", "\r\nbody", "\nbody", "X-A : b\n"] {
+        assert_eq!(is_message(good.as_bytes()), Ok(()), "{good:?}");
+    }
+    for bad in ["", "From a@b Mon\r\nA: b\r\n", "hello\r\n", "A: \0\r\n\r\n", " A: b\r\n", "a b: c\r\n"] {
+        assert!(is_message(bad.as_bytes()).is_err(), "{bad:?}");
+    }
+}
