@@ -13,6 +13,7 @@ mod list;
 mod mailboxes;
 mod name;
 mod pattern;
+mod place;
 mod query;
 mod search;
 mod select;
@@ -66,6 +67,7 @@ impl Conversation {
         body: &mut Literals<'_>,
     ) -> Result<Completion, Abort> {
         let (telling, uid) = telling(&tagged.command);
+        self.check_lent(out).await?;
         let completion = match self.carry_out(tagged, out, body).await {
             Ok(completion) | Err(Abort::Answer(completion)) => completion,
             Err(gone) => return Err(gone),
@@ -130,8 +132,9 @@ impl Conversation {
 
     /// Resolves when there may be something for [`Conversation::report`]. Cancel-safe.
     pub(crate) async fn changed(&mut self) {
-        let Some(view) = &self.view else { return std::future::pending().await };
-        while let Some(event) = self.watch.next().await {
+        let Some(view) = self.view.as_deref_mut() else { return std::future::pending().await };
+        let watch = view.lent.as_mut().map_or(&mut self.watch, |lent| &mut lent.watch);
+        while let Some(event) = watch.next().await {
             if event.seq > view.told && event.folders.contains(&view.id) {
                 return;
             }
@@ -148,6 +151,7 @@ impl Conversation {
             Moment::Idle => Telling::All,
             Moment::Between => Telling::KeepNumbers,
         };
+        self.check_lent(out).await?;
         Box::pin(self.sync(out, telling, false)).await
     }
 
@@ -156,8 +160,12 @@ impl Conversation {
     /// # Errors
     /// BAD when there is none.
     fn view(&mut self) -> Result<&mut View, Abort> {
-        self.view.as_deref_mut().ok_or_else(|| Completion::bad("Select a mailbox first").into())
+        self.view.as_deref_mut().ok_or_else(none_selected)
     }
+}
+
+fn none_selected() -> Abort {
+    Completion::bad("Select a mailbox first").into()
 }
 
 /// What may be told after a command, and whether UIDs are told along.
