@@ -104,7 +104,7 @@ fn message(cursor: &mut Cursor<'_>) -> Result<Message, Bad> {
         cursor.spaces();
         found.utf8 = true;
     }
-    found.binary = cursor.peek() == Some(b'~');
+    found.binary = cursor.rest().starts_with(b"~{");
     found.size = literal_size(cursor.rest()).ok_or_else(|| bad("expected a message as a literal"))?;
     Ok(found)
 }

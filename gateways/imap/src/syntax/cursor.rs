@@ -132,11 +132,15 @@ impl<'a> Cursor<'a> {
 
     /// `string`: quoted or literal, as bytes.
     pub(crate) fn string(&mut self) -> Result<Cow<'a, [u8]>, Bad> {
-        match self.peek() {
-            Some(b'"') => self.quoted(),
-            Some(b'{' | b'~') => self.literal().map(Cow::Borrowed),
+        match self.rest() {
+            [b'"', ..] => self.quoted(),
+            [b'{', ..] | [b'~', b'{', ..] => self.literal().map(Cow::Borrowed),
             _ => Err(bad("expected a string")),
         }
+    }
+
+    fn is_string_next(&self) -> bool {
+        matches!(self.rest(), [b'"' | b'{', ..] | [b'~', b'{', ..])
     }
 
     /// `quoted`. RFC 9051 §9 allows UTF-8 in it; other 8-bit bytes pass here and are judged by who reads them.
@@ -177,17 +181,14 @@ impl<'a> Cursor<'a> {
 
     /// `astring`, as bytes.
     pub(crate) fn astring(&mut self) -> Result<Cow<'a, [u8]>, Bad> {
-        match self.peek() {
-            Some(b'"' | b'{' | b'~') => self.string(),
-            _ => self.chars(is_astring_char),
-        }
+        if self.is_string_next() { self.string() } else { self.chars(is_astring_char) }
     }
 
     /// `list-mailbox`, as bytes: an astring in which `%` and `*` stand for themselves.
     pub(crate) fn list_mailbox(&mut self) -> Result<Cow<'a, [u8]>, Bad> {
-        match self.peek() {
-            Some(b'"' | b'{' | b'~') => self.string(),
-            _ => self.chars(|byte| is_astring_char(byte) || matches!(byte, b'%' | b'*')),
+        match self.is_string_next() {
+            true => self.string(),
+            false => self.chars(|byte| is_astring_char(byte) || matches!(byte, b'%' | b'*')),
         }
     }
 

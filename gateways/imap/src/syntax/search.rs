@@ -12,7 +12,7 @@ use super::set::{is_set_next, partial_range, set};
 use super::{Bad, bad, bad_charset};
 
 /// Levels of parentheses, NOT and OR within one another at most.
-const DEPTH_MAX: u32 = 100;
+const DEPTH_MAX: u32 = 200;
 /// Conditions of one search at most.
 const KEYS_MAX: usize = 10_000;
 /// Criteria of one SORT at most.
