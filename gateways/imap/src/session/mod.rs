@@ -11,10 +11,12 @@ mod expunge;
 mod fetch;
 mod list;
 mod mailboxes;
+mod metadata;
 mod name;
 mod pattern;
 mod place;
 mod query;
+mod quota;
 mod search;
 mod select;
 mod status;
@@ -111,6 +113,22 @@ impl Conversation {
             Command::Store(store) => Box::pin(self.store(store, out)).await,
             Command::Copy { set, uid, mailbox } => Box::pin(self.copy(set, uid, mailbox)).await,
             Command::Move { set, uid, mailbox } => Box::pin(self.move_(set, uid, mailbox, out)).await,
+            Command::GetQuota(root) => Box::pin(self.get_quota(root, out)).await,
+            Command::GetQuotaRoot(mailbox) => Box::pin(self.get_quota_root(mailbox, out)).await,
+            Command::SetQuota { .. } => Ok(self.set_quota()),
+            Command::GetMetadata(asked) => Box::pin(self.get_metadata(asked, out)).await,
+            Command::SetMetadata { mailbox, entries } => Box::pin(self.set_metadata(mailbox, entries)).await,
+            Command::MyRights(mailbox) => Box::pin(self.my_rights(mailbox, out)).await,
+            Command::GetAcl(mailbox) => Box::pin(self.get_acl(mailbox, out)).await,
+            Command::ListRights { mailbox, identifier } => {
+                Box::pin(self.list_rights(mailbox, identifier, out)).await
+            }
+            Command::SetAcl { mailbox, identifier, change, rights } => {
+                Box::pin(self.set_acl(mailbox, identifier, change, rights)).await
+            }
+            Command::DeleteAcl { mailbox, identifier } => {
+                Box::pin(self.delete_acl(mailbox, identifier)).await
+            }
             _ => Ok(Completion::bad("Unknown command")),
         }
     }
