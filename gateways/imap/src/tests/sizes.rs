@@ -19,5 +19,6 @@ async fn an_idle_task_is_small() {
     });
     let task = crate::connection::serve(shared, None, accepted, Stop::new());
     let size = std::mem::size_of_val(&task);
+    println!("the task of a connection: {size} bytes");
     assert!(size <= TASK_BYTES_MAX, "the task of a connection has {size} bytes");
 }
