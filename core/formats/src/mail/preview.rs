@@ -42,8 +42,8 @@ fn of_text(bytes: &[u8], part: &Part) -> Option<String> {
     let decoded = body::decoded(encoded, part.encoding.as_deref()).ok()?;
     let text = charset::decode(&decoded, part.parameter("charset").unwrap_or_default());
     let preview = if html {
-        let own = shorten(html::to_text_without_quotes(&text).split(' '));
-        if own.is_empty() { shorten(html::to_text(&text).split(' ')) } else { own }
+        let own = shorten(html::to_text_without_quotes(&text).lines());
+        if own.is_empty() { shorten(html::to_text(&text).lines()) } else { own }
     } else {
         let own = shorten(own_lines(&text).into_iter());
         if own.is_empty() { shorten(text.lines()) } else { own }
