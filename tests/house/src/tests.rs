@@ -19,7 +19,7 @@ const FLOORS: [(&str, u32); 12] = [
 ];
 
 /// Outside crates with one home, and the packages that may name them.
-const HOMES: [(&str, &[&str]); 18] = [
+const HOMES: [(&str, &[&str]); 20] = [
     ("redb", &["allod-meta"]),
     ("fjall", &["allod-meta"]),
     ("sled", &["allod-meta"]),
@@ -29,6 +29,8 @@ const HOMES: [(&str, &[&str]); 18] = [
     ("aws-lc-rs", &["allod-blobs"]),
     ("argon2", &["allod-blobs", "allod-core"]),
     ("unicode-normalization", &["allod-formats"]),
+    ("charset", &["allod-formats"]),
+    ("html-escape", &["allod-formats"]),
     ("quick-xml", &["allod-dav"]),
     ("s3s", &["allod-s3"]),
     ("crc-fast", &["allod-core", "allod-s3"]),
