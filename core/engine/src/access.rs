@@ -53,6 +53,11 @@ impl Scope {
         }])
     }
 
+    /// Whether mail may be sent.
+    pub fn may_send(&self) -> bool {
+        self.0.iter().any(|grant| grant.send)
+    }
+
     /// Whether no grant holds: the credential is not for this protocol.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

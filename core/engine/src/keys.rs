@@ -28,6 +28,8 @@
 //! | `Q` | folder, class, begin, entry key | when a member of a calendar takes place: [`crate::times`] |
 //! | `S` | part, … | messages of scheduling on their way: [`crate::schedule`] |
 //! | `P` | folder | a subtree out of the tree, to be taken apart |
+//!
+//! Tables with small letters belong to mailboxes: [`crate::mail`]; `q` holds mails that wait to be sent: [`crate::post`].
 
 use allod_model::{AccountId, ContentId, EntryKey, NodeId, Seq};
 
@@ -64,6 +66,18 @@ pub enum Table {
     Lifecycle = b'H',
     Times = b'Q',
     Schedule = b'S',
+    Mailbox = b'b',
+    Message = b'm',
+    MailChange = b'x',
+    Vanished = b'v',
+    MailFacts = b'e',
+    Thread = b't',
+    Keywords = b'k',
+    Subscription = b's',
+    Annotation = b'n',
+    Inner = b'f',
+    Span = b'g',
+    Queue = b'q',
 }
 
 /// Builds keys of one account.
