@@ -4,7 +4,7 @@ use unicode_normalization::UnicodeNormalization;
 
 /// The form in which texts are compared: no case and no compatibility forms (RFC 5051 in spirit; canonical order, case
 /// folded to lower case), and each run of white space is one space, so that a phrase is found whether or not a line ends
-/// in it. Control characters and soft hyphens are left out. Folding twice changes nothing.
+/// in it. Control characters and what shows nothing are left out. Folding twice changes nothing.
 ///
 /// White space at the ends stays, as one space: `fold("a ")` is not found at the end of `ab`.
 pub fn fold(text: &str) -> String {
@@ -102,7 +102,16 @@ fn push(c: char, out: &mut String) {
         if !out.ends_with(' ') {
             out.push(' ');
         }
-    } else if !c.is_control() && c != '\u{ad}' && c != '\u{200b}' {
+    } else if !c.is_control() && !is_ignorable(c) {
         out.push(c);
     }
+}
+
+/// Characters that show nothing: soft hyphens, joiners, marks of direction, what newsletters fill their first lines with.
+pub(super) fn is_ignorable(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}'
+    )
 }

@@ -1,5 +1,6 @@
 //! A message in some words (RFC 8970).
 
+use super::fold::is_ignorable;
 use super::{Inner, Part, body, charset, html};
 
 /// Characters of a preview; RFC 8970 §3.1 allows 200.
@@ -85,7 +86,7 @@ fn shorten<'a>(pieces: impl Iterator<Item = &'a str>) -> String {
     for piece in pieces {
         let mut begins = true;
         for c in piece.chars() {
-            if is_filler(c) {
+            if is_ignorable(c) {
                 continue;
             }
             if c.is_whitespace() || c.is_control() {
@@ -103,9 +104,4 @@ fn shorten<'a>(pieces: impl Iterator<Item = &'a str>) -> String {
         }
     }
     out
-}
-
-/// What newsletters put behind their first words so that nothing else is shown.
-fn is_filler(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

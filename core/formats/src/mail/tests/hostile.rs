@@ -8,12 +8,14 @@ use crate::mail::{
 };
 
 /// Checks that each part lies in the one around it, behind the one before it.
-fn check_spans(part: &Part, from: u32, to: u32) {
+fn check_spans(bytes: &[u8], part: &Part, from: u32, to: u32) {
     assert!(from <= part.header.start && part.header.start <= part.header.end, "{part:?}");
     assert!(
         part.header.end == part.body.start && part.body.start <= part.body.end && part.body.end <= to,
         "{part:?}"
     );
+    let line_ends = memchr::memchr_iter(b'\n', part.body.of(bytes)).count();
+    assert_eq!(part.lines as usize, line_ends, "{part:?}");
     let mut at = part.body.start;
     match &part.inner {
         Inner::Leaf => {
@@ -21,11 +23,11 @@ fn check_spans(part: &Part, from: u32, to: u32) {
         }
         Inner::Multipart(parts) => {
             for inner in parts {
-                check_spans(inner, at, part.body.end);
+                check_spans(bytes, inner, at, part.body.end);
                 at = inner.body.end;
             }
         }
-        Inner::Message(_, inner) => check_spans(inner, at, part.body.end),
+        Inner::Message(_, inner) => check_spans(bytes, inner, at, part.body.end),
     }
 }
 
@@ -35,7 +37,7 @@ fn ask(bytes: &[u8]) {
     assert_eq!(facts, read(bytes));
     assert_eq!(facts.root.header.start, 0);
     assert_eq!(facts.root.body.end as usize, bytes.len());
-    check_spans(&facts.root, 0, bytes.len() as u32);
+    check_spans(bytes, &facts.root, 0, bytes.len() as u32);
     let text = search_text(bytes, &facts);
     assert_eq!(fold(&text.body), text.body);
     let _ = (is_message(bytes), part_text(bytes, &facts.root));
@@ -166,7 +168,7 @@ fn time_is_linear_and_facts_are_bounded() {
         let searched_in = start.elapsed() - read_in;
         // Some hundred milliseconds without optimisation; a quadratic walk takes minutes.
         assert!(read_in.as_secs() < 10 && searched_in.as_secs() < 10, "{name}: {read_in:?}, {searched_in:?}");
-        check_spans(&facts.root, 0, bytes.len() as u32);
+        check_spans(&bytes, &facts.root, 0, bytes.len() as u32);
         let size = postcard::to_allocvec(&facts).unwrap().len();
         assert!(size < FACTS_BYTES_MAX, "{name}: {size}");
         assert!(text.header.len().max(text.body.len()) < SEARCH_TEXT_BYTES_MAX + 64, "{name}");

@@ -20,6 +20,27 @@ fn folding() {
     }
 }
 
+/// Whatever its case, a character is found, and folding it again changes nothing.
+#[test]
+fn each_character_folds() {
+    // Where letters have case and characters come apart; all others were tried once.
+    let blocks = [
+        0..=0x33ff,
+        0xa640..=0xabff,
+        0xf900..=0xffff,
+        0x1_0400..=0x1_0fff,
+        0x1_1400..=0x1_1fff,
+        0x1_d000..=0x1_efff,
+    ];
+    for c in blocks.into_iter().flatten().filter_map(char::from_u32) {
+        let folded = fold(&format!("x{c}x"));
+        assert_eq!(fold(&folded), folded, "{c:?}");
+        for other in [c.to_uppercase().to_string(), c.to_lowercase().to_string()] {
+            assert_eq!(fold(&format!("x{other}x")), folded, "{c:?} {other:?}");
+        }
+    }
+}
+
 #[test]
 fn header_fields() {
     let header = crlf("From: a\nSubject: one\n two\nX-Y : z\nno field\nfrom: b\n\nTo: not a field\n");
