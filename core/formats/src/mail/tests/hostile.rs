@@ -177,3 +177,17 @@ fn time_is_linear_and_facts_are_bounded() {
         }
     }
 }
+
+/// Worker threads have small stacks.
+#[test]
+fn depth_needs_little_stack() {
+    let deep = "Content-Type: message/rfc822\r\n\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+        .repeat(200);
+    let check = move || {
+        let facts = read(deep.as_bytes());
+        let stored = postcard::to_allocvec(&facts).unwrap();
+        assert_eq!(postcard::from_bytes::<crate::mail::Facts>(&stored).unwrap(), facts);
+        search_text(deep.as_bytes(), &facts);
+    };
+    std::thread::Builder::new().stack_size(512 * 1024).spawn(check).unwrap().join().unwrap();
+}
