@@ -47,6 +47,15 @@ fn header_fields() {
     assert_eq!(header::select(&header, &["FROM"], false), b"From: a\r\nfrom: b\r\n\r\n");
     assert_eq!(header::select(&header, &["from", "x-y"], true), b"Subject: one\r\n two\r\nno field\r\n\r\n");
     assert_eq!(header::values(&header, "subject"), ["one two"]);
+    for (bare, only, not) in [
+        ("A: b", "A: b\r\n\r\n", "A: b"),
+        ("", "\r\n", ""),
+        ("A: b\n\n", "A: b\n\r\n", "A: b\n\r\n"),
+        ("\n", "\r\n", "\r\n"),
+    ] {
+        assert_eq!(header::select(bare.as_bytes(), &["a"], false), only.as_bytes(), "{bare:?}");
+        assert_eq!(header::select(bare.as_bytes(), &["x"], true), not.as_bytes(), "{bare:?}");
+    }
 }
 
 #[test]
