@@ -40,6 +40,18 @@ impl Scope {
         }])
     }
 
+    /// What delivers arriving mail: it adds to mailboxes.
+    pub fn delivery() -> Self {
+        Scope(vec![Grant {
+            path: crate::mail::folders::home(),
+            rights: Rights::Append,
+            protocols: Vec::new(),
+            except: Vec::new(),
+            send: true,
+            text: "delivery".into(),
+        }])
+    }
+
     /// What anybody may read: names below `public` that are known.
     pub fn public() -> Self {
         let public = Path::parse(b"public", allod_model::NameRule::Strict).unwrap_or_default();

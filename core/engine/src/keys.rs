@@ -398,6 +398,11 @@ pub mod global {
         with(with(b"gq".to_vec(), &owner.0.to_be_bytes()), &folder.0.to_be_bytes())
     }
 
+    /// Bytes that the server keeps for itself, by name.
+    pub fn sealed(name: &str) -> Vec<u8> {
+        with(b"gz".to_vec(), name.as_bytes())
+    }
+
     /// Accounts removed whose rows are still being taken apart.
     pub fn removed() -> Vec<u8> {
         b"gr".to_vec()

@@ -372,9 +372,13 @@ impl Operator {
     /// # Errors
     /// `NotFound`.
     pub fn session(&self, account: &str) -> Result<Session> {
+        self.session_for(account, "operator", Scope::unlimited())
+    }
+
+    pub(crate) fn session_for(&self, account: &str, protocol: &str, scope: Scope) -> Result<Session> {
         let handle = self.handle(account)?;
-        let actor = Actor { credential: None, protocol: "operator".into(), address: None };
-        Ok(Session::new(self.0.clone(), handle, Arc::new(Scope::unlimited()), actor, None, None))
+        let actor = Actor { credential: None, protocol: protocol.into(), address: None };
+        Ok(Session::new(self.0.clone(), handle, Arc::new(scope), actor, None, None))
     }
 
     /// Wants the calendar of birthdays again after it was removed.

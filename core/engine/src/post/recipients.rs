@@ -1,15 +1,22 @@
 //! From a mail address to an account.
 
-use allod_model::Result;
+use allod_meta::Lookup;
+use allod_model::{Error, Result};
+use zeroize::Zeroizing;
 
+use crate::access::Scope;
 use crate::account::AccountHandle;
 use crate::core::Core;
-use crate::fault::Res;
+use crate::fault::{Fault, Res};
+use crate::keys::{GLOBAL_SHARD, global};
 use crate::operator::Operator;
 use crate::session::Session;
 
 /// What stands before the domain of an address that takes what is sent to no other one there.
 const CATCH_ALL: &str = "*";
+
+/// Bytes kept under one name at most.
+const SEALED_BYTES_MAX: usize = 16 << 10;
 
 /// Whom an address reaches.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,6 +50,48 @@ impl Operator {
         domains.sort_unstable();
         domains.dedup();
         Ok(domains)
+    }
+}
+
+impl Operator {
+    /// A session that puts arriving mail into an account's mailboxes and does nothing else.
+    ///
+    /// # Errors
+    /// `NotFound` without such an account.
+    pub fn delivery(&self, account: &str) -> Result<Session> {
+        self.session_for(account, "smtp", Scope::delivery())
+    }
+
+    /// Small bytes that the server keeps for itself, sealed under the master key: the private key of a domain's DKIM
+    /// signatures. `None` when nothing is kept under this name.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Unavailable`.
+    pub async fn sealed(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>> {
+        let row = self.core().view()?.get(&global::sealed(name)).map_err(Fault::from)?;
+        let opened = row.map(|row| self.core().0.master.open(name.as_bytes(), &row)).transpose();
+        Ok(opened.map_err(Fault::from)?.map(|plain| Zeroizing::new(plain.to_vec())))
+    }
+
+    /// Keeps bytes under a name, unless there are some already: what is kept then is returned.
+    ///
+    /// # Errors
+    /// `TooLarge` beyond 16 KiB; `Unavailable`.
+    pub async fn keep_sealed(&self, name: &str, plain: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+        if plain.len() > SEALED_BYTES_MAX {
+            return Err(Error::too_large("bytes that the server keeps for itself", SEALED_BYTES_MAX as u64));
+        }
+        let row = global::sealed(name);
+        let sealed = self.core().0.master.seal(name.as_bytes(), plain);
+        self.core()
+            .transact(GLOBAL_SHARD, move |txn| {
+                if txn.get(&row)?.is_none() {
+                    txn.put(&row, &sealed)?;
+                }
+                Ok(())
+            })
+            .await?;
+        self.sealed(name).await?.ok_or_else(Error::not_found)
     }
 }
 

@@ -122,3 +122,30 @@ async fn what_may_not_be_sent_is_refused() {
     bench.clock.advance_secs(501);
     assert_eq!(queue.claim(1, Duration::from_secs(9)).await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn arriving_mail_is_added_and_nothing_else_is_done() {
+    let (bench, session) = bench().await;
+    let operator = bench.core.operator();
+    let delivery = operator.delivery("alice").unwrap();
+    let staged = delivery.stage_message(MAIL.len() as u64, body(MAIL)).await.unwrap();
+    let new = crate::mail::NewMessage {
+        staged,
+        flags: crate::mail::Flags::NONE,
+        keywords: Vec::new(),
+        internal: None,
+    };
+    let done = delivery.append(&path("/Mail/INBOX"), vec![new]).await.unwrap();
+    assert_eq!(session.mailbox_status(&path("/Mail/INBOX")).await.unwrap().exists, 1);
+    let all = crate::mail::UidSet::all();
+    let archive = path("/Mail/Archive");
+    let refused = delivery.move_messages(done.mailbox, &all, &archive).await.unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::Denied);
+    assert!(put(&delivery, "/notes.txt", b"x").await.is_err());
+
+    assert!(operator.sealed("dkim/example.org").await.unwrap().is_none());
+    let kept = operator.keep_sealed("dkim/example.org", b"key").await.unwrap();
+    assert_eq!(kept.as_slice(), b"key");
+    let again = operator.keep_sealed("dkim/example.org", b"other").await.unwrap();
+    assert_eq!(again.as_slice(), b"key");
+}
