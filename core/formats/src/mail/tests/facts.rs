@@ -143,6 +143,8 @@ fn previews() {
         ("A: b\n\n> only quotes\n".to_owned(), "> only quotes"),
         ("A: b\n\n".to_owned(), ""),
         (format!("A: b\n\n{}", "ä".repeat(300)), &"ä".repeat(200)),
+        (format!("A: b\n\n{}", "ä".repeat(10_000)), &"ä".repeat(200)),
+        (format!("A: b\n\nx{}", "ä".repeat(10_000)), &format!("x{}", "ä".repeat(199))),
         (
             format!("{html}<html><head><title>T</title><style>p{{}}</style></head><p>One &amp; two<br>three<blockquote>q</blockquote>"),
             "One & two three",
