@@ -20,7 +20,7 @@ const FLOORS: [(&str, u32); 13] = [
 ];
 
 /// Outside crates with one home, and the packages that may name them.
-const HOMES: [(&str, &[&str]); 20] = [
+const HOMES: [(&str, &[&str]); 22] = [
     ("redb", &["allod-meta"]),
     ("fjall", &["allod-meta"]),
     ("sled", &["allod-meta"]),
