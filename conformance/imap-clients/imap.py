@@ -546,10 +546,10 @@ def quote(text):
 
 
 def numbers_of(sequence):
-    """The numbers of a sequence-set without `*`: '2:4,7' is [2, 3, 4, 7]."""
+    """The numbers of a sequence-set without `*`, in its order: '2:4,7' is [2, 3, 4, 7]."""
     found = []
     for piece in str(sequence).split(",") if sequence else ():
         first, _, last = piece.partition(":")
-        low, high = sorted((int(first), int(last or first)))
-        found += range(low, high + 1)
+        low, high = int(first), int(last or first)
+        found += range(low, high + 1) if low <= high else range(low, high - 1, -1)
     return found

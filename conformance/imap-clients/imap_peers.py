@@ -38,6 +38,7 @@ mail_uid = nobody
 mail_gid = nogroup
 first_valid_uid = 1
 mail_fsync = {fsync}
+mailbox_idle_check_interval = 1 secs
 mail_attribute_dict = file:%h/dovecot-attributes
 mail_plugins = quota acl zlib
 passdb {{
