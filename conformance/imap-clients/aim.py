@@ -1,8 +1,9 @@
 """What the parts get: a started server, connections to it, messages, a folder of their own; and how checks are written."""
 import os
+import time
 from pathlib import Path
 
-from imap import Imap
+from imap import Imap, Literal, quote
 
 from harness.report import Skip
 from harness.wire import Wire
@@ -85,3 +86,36 @@ def mail(subject="A subject", body="Hello\r\n", sender="Anna <anna@example.org>"
     given = {name.replace("_", "-").title().replace("-Id", "-ID"): value for name, value in headers.items()}
     rows.update({name.replace("Mime-", "MIME-"): value for name, value in given.items()})
     return ("".join(f"{name}: {value}\r\n" for name, value in rows.items() if value is not None) + "\r\n" + body).encode()
+
+
+def fill(client, mailbox, messages, flags="", is_multi=None):
+    """APPEND many messages, several with one command where that is announced."""
+    is_multi = "MULTIAPPEND" in client.capabilities() if is_multi is None else is_multi
+    step = 50 if is_multi else 1
+    messages = list(messages)
+    for at in range(0, len(messages), step):
+        parts = []
+        for message in messages[at:at + step]:
+            parts += [f" {flags} " if flags else " ", Literal(message)]
+        client.ok(f"APPEND {quote(mailbox)}", *parts)
+
+
+def on_server(client, mailbox):
+    """{Message-ID: set of flags, without \\Recent} of a mailbox; AssertionError where a Message-ID occurs twice."""
+    reply = client.command(f"EXAMINE {quote(mailbox)}").ok()
+    found = {}
+    if not reply.number("EXISTS"):
+        return found
+    for row in client.ok("FETCH 1:* (UID FLAGS BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])").fetched().values():
+        identity = next(value for key, value in row.items() if key.startswith("BODY["))
+        identity = identity.partition(b":")[2].strip().decode()
+        assert identity not in found, f"{identity} is there twice in {mailbox}"
+        found[identity] = {flag for flag in row["FLAGS"] if flag.upper() != "\\RECENT"}
+    return found
+
+
+def wait_until(what, message, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, f"{message} within {seconds} s"
+        time.sleep(0.2)

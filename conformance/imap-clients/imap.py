@@ -147,7 +147,7 @@ class Parser:
             return self.list()
         if byte == b'"':
             return self.quoted()
-        if byte in (b"{", b"~"):
+        if byte == b"{" or self.raw[self.at:self.at + 2] == b"~{":
             return self.literal()
         return self.atom()
 
