@@ -153,6 +153,7 @@ async fn arriving_mail_is_added_and_nothing_else_is_done() {
 mod arriving {
     use super::*;
     use crate::mail::Flags;
+    use crate::post::Action;
 
     async fn arrive(bench: &Bench, arrival: &Arrival, text: &str) -> Delivered {
         let delivery = bench.core.operator().delivery("alice").unwrap();
