@@ -16,6 +16,7 @@ use crate::syntax::{self, Reading};
 use crate::wire::{Abort, Completion, Incoming, Io, Literals, Output, Reader, Status, Transport};
 
 mod basics;
+mod mailboxes;
 
 /// A store with the accounts `alice` and `bob`.
 pub(crate) struct Bench {
@@ -185,7 +186,7 @@ impl Client {
         for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
             if let Some(command) = line.strip_prefix("C: ") {
                 assert!(any || answer.is_empty(), "{asked}: also told: {answer:#?}");
-                asked = self.filled(command);
+                asked = self.filled(command).replace("\\r\\n", "\r\n");
                 answer =
                     if asked == "IDLE" { self.report(Moment::Idle).await } else { self.ask(&asked).await };
                 answer.reverse();
