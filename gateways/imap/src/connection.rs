@@ -147,7 +147,7 @@ impl Client {
 
     /// How names are written now.
     fn reading(&self) -> Reading {
-        Reading { utf8: self.out.enabled().utf8() }
+        Reading::of(self.out.enabled())
     }
 
     /// Understands a command, or answers that it is none.

@@ -119,7 +119,10 @@ async fn refusals() {
         (vec!["AUTHENTICATE PLAIN".into(), "*".into()], "BAD"),
         (vec!["AUTHENTICATE PLAIN".into(), "***".into()], "BAD"),
         (vec!["AUTHENTICATE PLAIN".into(), base64("alice")], "BAD"),
-        (vec![format!("AUTHENTICATE PLAIN {}", base64(&format!("bob\0alice\0{password}")))], "BAD"),
+        (
+            vec![format!("AUTHENTICATE PLAIN {}", base64(&format!("bob\0alice\0{password}")))],
+            "NO [AUTHORIZATIONFAILED]",
+        ),
         (vec![format!("AUTHENTICATE OAUTHBEARER {wrong}"), "AQ==".into()], "NO [AUTHENTICATIONFAILED]"),
         (vec![format!("AUTHENTICATE OAUTHBEARER {other}")], "NO [AUTHORIZATIONFAILED]"),
         (vec!["SELECT INBOX".into()], "BAD"),

@@ -108,7 +108,7 @@ impl Client {
         self.tag += 1;
         let tag = format!("a{}", self.tag);
         self.peer.write_all(&[tag.as_bytes(), b" ", command, b"\r\n"].concat()).await.unwrap();
-        let reading = Reading { utf8: self.out.enabled().utf8() };
+        let reading = Reading::of(self.out.enabled());
         let incoming = self.reader.command(reading, true).await.unwrap();
         let ran = self.run(incoming).await;
         let completion = match ran {
@@ -133,7 +133,7 @@ impl Client {
             Incoming::Refused(_, refusal) => return Ok(refusal),
             Incoming::Streamed(head, literal) => (head.tagged, Some((head.message, literal))),
             Incoming::Command(bytes) => {
-                let reading = Reading { utf8: self.out.enabled().utf8() };
+                let reading = Reading::of(self.out.enabled());
                 (syntax::command(&bytes, reading)?, None)
             }
         };

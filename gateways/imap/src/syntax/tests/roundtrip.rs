@@ -294,7 +294,7 @@ proptest! {
 
     #[test]
     fn garbage_does_no_harm(bytes in vec(any::<u8>(), 0..200), utf8 in any::<bool>()) {
-        let reading = Reading { utf8 };
+        let reading = Reading { utf8, no_charset: utf8 };
         let _ = super::super::command(&bytes, reading);
         let _ = append::head(&bytes, reading);
         let _ = append::tail(&bytes, utf8);
