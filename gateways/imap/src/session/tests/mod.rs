@@ -9,6 +9,7 @@ use allod_meta::{Store, memory::Memory};
 use allod_model::{Protocol, parse_grant};
 use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::task::unconstrained;
 
 use super::{Conversation, Moment, Recents};
 use crate::syntax::ast::Command;
@@ -167,7 +168,7 @@ impl Client {
     async fn told(&mut self) -> Vec<u8> {
         self.out.flush().await.unwrap();
         let mut told = Vec::new();
-        while let Some(Ok(count)) = self.peer.read_buf(&mut told).now_or_never() {
+        while let Some(Ok(count)) = unconstrained(self.peer.read_buf(&mut told)).now_or_never() {
             if count == 0 {
                 break;
             }
