@@ -10,7 +10,7 @@ use allod_model::{Protocol, parse_grant};
 use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
-use super::{Conversation, Moment, Recents};
+use super::{Conversation, Moment};
 use crate::syntax::ast::Command;
 use crate::syntax::{self, Reading};
 use crate::wire::{Abort, Completion, Incoming, Io, Literals, Output, Reader, Status, Transport};
@@ -19,11 +19,11 @@ mod basics;
 mod extensions;
 mod mailboxes;
 mod notify;
+mod random;
 
 /// A store with the accounts `alice` and `bob`.
 pub(crate) struct Bench {
     pub(crate) core: Core,
-    recents: Arc<Recents>,
 }
 
 impl Bench {
@@ -34,7 +34,7 @@ impl Bench {
         for name in ["alice", "bob"] {
             core.operator().add_account(name, AccountChange::default()).await.unwrap();
         }
-        Bench { core, recents: Arc::default() }
+        Bench { core }
     }
 
     /// A session of `account` by IMAP with these grants.
@@ -55,7 +55,7 @@ impl Bench {
 
     /// A client of `account` with these grants.
     pub(crate) async fn client_of(&self, account: &str, grants: &[&str]) -> Client {
-        Client::new(self.session(account, grants).await, self.recents.clone())
+        Client::new(self.session(account, grants).await)
     }
 
     /// A client of `alice` with these grants.
@@ -78,11 +78,11 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    fn new(session: Session, recents: Arc<Recents>) -> Client {
+    fn new(session: Session) -> Client {
         let (peer, server) = tokio::io::duplex(256 << 20);
         let transport = Transport::new(Io::Memory(server));
         Client {
-            conversation: Conversation::new(session, recents),
+            conversation: Conversation::new(session),
             reader: Reader::new(transport.clone()),
             out: Output::new(transport),
             peer,
