@@ -333,7 +333,8 @@ impl World {
         let is_there = |(_, uid): &(usize, &u32)| mailbox.messages.contains_key(*uid);
         let wanted = belief.uids.iter().enumerate().filter(is_there);
         let wanted = wanted.map(|(at, known)| if uid { *known } else { at as u32 + 1 });
-        let found = told.iter().find_map(|line| line.strip_prefix("* SEARCH")).unwrap();
+        let found = told.iter().find_map(|line| line.strip_prefix("* SEARCH"));
+        let found = found.unwrap_or_else(|| panic!("{told:#?}"));
         let found: Vec<u32> = found.split_whitespace().map(|word| word.parse().unwrap()).collect();
         assert_eq!(found, wanted.collect::<Vec<_>>());
     }
