@@ -93,9 +93,13 @@ fn what_is_expunged_is_gone_everywhere_and_can_be_had_back() {
     let answer = imap.want("EXPUNGE");
     assert_eq!(answer.with("* 1 EXPUNGE").len(), 1);
     assert_eq!(server.send(&Request::dav("GET", &app, &path)).status, 404);
-    server.cli(&["restore", "alice", &path, "--at", "0s", "--dry-run", "--json"]);
     let trash = server.cli(&["trash", "alice", "--json"]);
-    assert!(trash.to_string().contains(&path), "{trash}");
+    let gone = trash.as_array().and_then(|list| list.iter().find(|one| one["path"] == path.as_str()));
+    let before = gone.and_then(|one| one["seq"].as_u64()).expect("it lies in the trash") - 1;
+    server.cli(&["restore", "alice", &path, "--seq", &before.to_string(), "--json"]);
+    assert_eq!(server.send(&Request::dav("GET", &app, &path)).body, mail("gone"));
+    assert_eq!(imap.want("NOOP").with("* 1 EXISTS").len(), 1);
+    assert_eq!(imap.want("FETCH 1 BODY.PEEK[]").literal(), mail("gone"));
 }
 
 #[test]
