@@ -9,6 +9,7 @@ use allod_meta::{Store, memory::Memory};
 use allod_model::{Protocol, parse_grant};
 use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::task::unconstrained;
 
 use super::{Conversation, Moment};
 use crate::syntax::ast::Command;
@@ -19,6 +20,7 @@ mod basics;
 mod extensions;
 mod mailboxes;
 mod notify;
+mod patterns;
 mod random;
 
 /// A store with the accounts `alice` and `bob`.
@@ -167,7 +169,8 @@ impl Client {
     async fn told(&mut self) -> Vec<u8> {
         self.out.flush().await.unwrap();
         let mut told = Vec::new();
-        while let Some(Ok(count)) = self.peer.read_buf(&mut told).now_or_never() {
+        // What is there is read, however long this task ran.
+        while let Some(Ok(count)) = unconstrained(self.peer.read_buf(&mut told)).now_or_never() {
             if count == 0 {
                 break;
             }
@@ -185,7 +188,7 @@ impl Client {
 
     /// Whether a change was noticed.
     pub(crate) fn is_woken(&mut self) -> bool {
-        self.conversation.changed().now_or_never().is_some()
+        unconstrained(self.conversation.changed()).now_or_never().is_some()
     }
 
     /// Puts a message into a mailbox.
