@@ -71,7 +71,11 @@ pub(crate) async fn serve(shared: Arc<Shared>, start_tls: Option<StartTls>, acce
         None => End::Bye(Some(Code::LIMIT), "Too many connections from your address".into()),
     };
     drop(place);
-    tracing::debug!(%peer, ?end, "connection ended");
+    match &end {
+        End::Gone(error) => tracing::debug!(%peer, %error, "connection ended"),
+        End::Bye(_, text) => tracing::debug!(%peer, %text, "connection ended by us"),
+        End::LoggedOut => tracing::debug!(%peer, "logged out"),
+    }
     Box::pin(client.part(end)).await;
 }
 

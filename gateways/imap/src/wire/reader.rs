@@ -62,11 +62,6 @@ impl Reader {
         &self.transport
     }
 
-    /// Whether a client that pipelines has sent more already.
-    pub(crate) fn has_more(&self) -> bool {
-        !self.received.is_empty()
-    }
-
     /// Throws away what was received: what came before TLS must not be obeyed after it (CVE-2011-0411).
     pub(crate) fn forget(&mut self) {
         self.received = Vec::new();
