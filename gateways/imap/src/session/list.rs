@@ -33,7 +33,7 @@ impl Conversation {
             return Ok(Completion::ok("Listed"));
         }
         if list.returns.status.as_ref().is_some_and(|items| items.contains(&StatusItem::HighestModSeq)) {
-            enable_condstore(out);
+            enable_condstore(self.view.as_deref(), out);
         }
         let table = self.table(list.select.subscribed || list.returns.subscribed).await?;
         let patterns: Vec<_> = list.patterns.iter().filter(|pattern| !pattern.is_empty()).collect();
@@ -73,7 +73,8 @@ impl Conversation {
         if let (true, Some(items)) = (info.selectable, &list.returns.status) {
             // RFC 5819 §2: one that is gone meanwhile has none.
             if let Ok(status) = session.mailbox_status(&info.path).await {
-                tell_status(out, name, &status, items);
+                let recent = self.recent_in(session, &info.path, &status, items).await?;
+                tell_status(out, name, &status, recent, items);
             }
         }
         if list.returns.my_rights

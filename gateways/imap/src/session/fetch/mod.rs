@@ -19,13 +19,6 @@ const PAGE_MESSAGES: usize = 400;
 /// The same where the messages themselves are read, so that `\Seen` is not set much ahead of them.
 const PAGE_BODIES: usize = 50;
 
-/// What is told of messages beside what a client asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Shown {
-    /// What QRESYNC tells of a message that changed.
-    FlagsAndUid,
-}
-
 /// What a FETCH needs of each message.
 pub(super) struct Plan {
     pub(super) items: Vec<FetchItem>,
@@ -50,7 +43,7 @@ pub(super) struct Outcome {
 impl Conversation {
     pub(super) async fn fetch(&mut self, fetch: Fetch, out: &mut Output) -> Result<Completion, Abort> {
         if fetch.changed_since.is_some() || fetch.items.contains(&FetchItem::ModSeq) {
-            enable_condstore(out);
+            enable_condstore(self.view.as_deref(), out);
         }
         let view = self.view()?;
         let mut uids = view.resolve(&fetch.set, fetch.uid)?;
@@ -78,7 +71,7 @@ impl Conversation {
             Some(_) => UidSet::new(),
             None => uids.difference(&outcome.told),
         };
-        Ok(ended("Fetched", &missing, fetch.uid))
+        Ok(ended("Fetched", &missing))
     }
 
     /// RFC 7162 §3.2.6. What the client still counts is told without EARLIER, and later.
@@ -102,18 +95,15 @@ impl Conversation {
         Ok(())
     }
 
-    /// Flags of messages as an answer to SELECT.
+    /// Items of messages that no FETCH asked for.
     pub(super) async fn show_rows(
         &mut self,
         uids: &UidSet,
-        shown: Shown,
+        items: Vec<FetchItem>,
         out: &mut Output,
     ) -> Result<(), Abort> {
-        let items = match shown {
-            Shown::FlagsAndUid => vec![FetchItem::Flags],
-        };
         let id = self.view()?.id;
-        let plan = plan(items, true, true);
+        let plan = plan(items, false, false);
         self.fetch_pages(id, uids, &plan, true, &mut Outcome::default(), out).await
     }
 

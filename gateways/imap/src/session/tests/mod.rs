@@ -10,17 +10,20 @@ use allod_model::{Protocol, parse_grant};
 use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
-use super::{Conversation, Moment};
+use super::{Conversation, Moment, Recents};
 use crate::syntax::ast::Command;
 use crate::syntax::{self, Reading};
 use crate::wire::{Abort, Completion, Incoming, Io, Literals, Output, Reader, Status, Transport};
 
 mod basics;
+mod extensions;
 mod mailboxes;
+mod notify;
 
 /// A store with the accounts `alice` and `bob`.
 pub(crate) struct Bench {
     pub(crate) core: Core,
+    recents: Arc<Recents>,
 }
 
 impl Bench {
@@ -31,7 +34,7 @@ impl Bench {
         for name in ["alice", "bob"] {
             core.operator().add_account(name, AccountChange::default()).await.unwrap();
         }
-        Bench { core }
+        Bench { core, recents: Arc::default() }
     }
 
     /// A session of `account` by IMAP with these grants.
@@ -50,9 +53,14 @@ impl Bench {
         self.limited(&["all"]).await
     }
 
+    /// A client of `account` with these grants.
+    pub(crate) async fn client_of(&self, account: &str, grants: &[&str]) -> Client {
+        Client::new(self.session(account, grants).await, self.recents.clone())
+    }
+
     /// A client of `alice` with these grants.
     pub(crate) async fn limited(&self, grants: &[&str]) -> Client {
-        Client::new(self.session("alice", grants).await)
+        self.client_of("alice", grants).await
     }
 }
 
@@ -63,20 +71,23 @@ pub(crate) struct Client {
     out: Output,
     peer: DuplexStream,
     tag: u32,
+    /// Whether scripts speak of `\Recent`; otherwise it is left out of what is told.
+    recent: bool,
     /// Messages and values that steps remember: `{name}` in later ones.
     pub(crate) known: Vec<(String, String)>,
 }
 
 impl Client {
-    pub(crate) fn new(session: Session) -> Client {
+    fn new(session: Session, recents: Arc<Recents>) -> Client {
         let (peer, server) = tokio::io::duplex(256 << 20);
         let transport = Transport::new(Io::Memory(server));
         Client {
-            conversation: Conversation::new(session),
+            conversation: Conversation::new(session, recents),
             reader: Reader::new(transport.clone()),
             out: Output::new(transport),
             peer,
             tag: 0,
+            recent: false,
             known: Vec::new(),
         }
     }
@@ -85,7 +96,12 @@ impl Client {
     /// that announces it, after a line end.
     pub(crate) async fn ask(&mut self, command: &str) -> Vec<String> {
         let answer = self.ask_bytes(command.as_bytes()).await;
-        lines(&answer).into_iter().map(|line| String::from_utf8_lossy(&line).into_owned()).collect()
+        let told = lines(&answer).into_iter().map(|line| String::from_utf8_lossy(&line).into_owned());
+        let told = told.filter(|line| self.recent || !line.ends_with(" RECENT"));
+        told.map(
+            |line| if self.recent { line } else { line.replace("(\\Recent", "(").replace(" \\Recent", "") },
+        )
+        .collect()
     }
 
     pub(crate) async fn ask_bytes(&mut self, command: &[u8]) -> Vec<u8> {
@@ -163,7 +179,8 @@ impl Client {
     pub(crate) async fn report(&mut self, moment: Moment) -> Vec<String> {
         let _ = self.conversation.report(&mut self.out, moment).await;
         let told = self.told().await;
-        lines(&told).into_iter().map(|line| String::from_utf8_lossy(&line).into_owned()).collect()
+        let told = lines(&told).into_iter().map(|line| String::from_utf8_lossy(&line).into_owned());
+        told.filter(|line| self.recent || !line.ends_with(" RECENT")).collect()
     }
 
     /// Whether a change was noticed.
@@ -186,7 +203,7 @@ impl Client {
         for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
             if let Some(command) = line.strip_prefix("C: ") {
                 assert!(any || answer.is_empty(), "{asked}: also told: {answer:#?}");
-                asked = self.filled(command).replace("\\r\\n", "\r\n");
+                asked = self.filled(command).replace("\\r", "\r").replace("\\n", "\n");
                 answer =
                     if asked == "IDLE" { self.report(Moment::Idle).await } else { self.ask(&asked).await };
                 answer.reverse();
@@ -194,7 +211,7 @@ impl Client {
             } else if line == "S: ..." {
                 any = true;
             } else if let Some(wanted) = line.strip_prefix("S: ") {
-                let wanted = self.filled(wanted).replace("\\r\\n", "\r\n");
+                let wanted = self.filled(wanted).replace("\\r", "\r").replace("\\n", "\n");
                 loop {
                     let told = answer.pop().unwrap_or_else(|| panic!("{asked}: not told: {wanted}"));
                     if fits(&told, &wanted) {
