@@ -9,8 +9,9 @@ use allod_meta::{Store, memory::Memory};
 use allod_model::{Protocol, parse_grant};
 use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::task::unconstrained;
 
-use super::{Conversation, Moment, Recents};
+use super::{Conversation, Moment};
 use crate::syntax::ast::Command;
 use crate::syntax::{self, Reading};
 use crate::wire::{Abort, Completion, Incoming, Io, Literals, Output, Reader, Status, Transport};
@@ -19,11 +20,12 @@ mod basics;
 mod extensions;
 mod mailboxes;
 mod notify;
+mod patterns;
+mod random;
 
 /// A store with the accounts `alice` and `bob`.
 pub(crate) struct Bench {
     pub(crate) core: Core,
-    recents: Arc<Recents>,
 }
 
 impl Bench {
@@ -34,7 +36,7 @@ impl Bench {
         for name in ["alice", "bob"] {
             core.operator().add_account(name, AccountChange::default()).await.unwrap();
         }
-        Bench { core, recents: Arc::default() }
+        Bench { core }
     }
 
     /// A session of `account` by IMAP with these grants.
@@ -55,7 +57,7 @@ impl Bench {
 
     /// A client of `account` with these grants.
     pub(crate) async fn client_of(&self, account: &str, grants: &[&str]) -> Client {
-        Client::new(self.session(account, grants).await, self.recents.clone())
+        Client::new(self.session(account, grants).await)
     }
 
     /// A client of `alice` with these grants.
@@ -78,11 +80,11 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    fn new(session: Session, recents: Arc<Recents>) -> Client {
+    fn new(session: Session) -> Client {
         let (peer, server) = tokio::io::duplex(256 << 20);
         let transport = Transport::new(Io::Memory(server));
         Client {
-            conversation: Conversation::new(session, recents),
+            conversation: Conversation::new(session),
             reader: Reader::new(transport.clone()),
             out: Output::new(transport),
             peer,
@@ -167,7 +169,8 @@ impl Client {
     async fn told(&mut self) -> Vec<u8> {
         self.out.flush().await.unwrap();
         let mut told = Vec::new();
-        while let Some(Ok(count)) = self.peer.read_buf(&mut told).now_or_never() {
+        // What is there is read, however long this task ran.
+        while let Some(Ok(count)) = unconstrained(self.peer.read_buf(&mut told)).now_or_never() {
             if count == 0 {
                 break;
             }
@@ -185,7 +188,7 @@ impl Client {
 
     /// Whether a change was noticed.
     pub(crate) fn is_woken(&mut self) -> bool {
-        self.conversation.changed().now_or_never().is_some()
+        unconstrained(self.conversation.changed()).now_or_never().is_some()
     }
 
     /// Puts a message into a mailbox.
