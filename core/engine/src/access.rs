@@ -40,6 +40,18 @@ impl Scope {
         }])
     }
 
+    /// What delivers arriving mail: it adds to mailboxes.
+    pub fn delivery() -> Self {
+        Scope(vec![Grant {
+            path: crate::mail::folders::home(),
+            rights: Rights::Append,
+            protocols: Vec::new(),
+            except: Vec::new(),
+            send: true,
+            text: "delivery".into(),
+        }])
+    }
+
     /// What anybody may read: names below `public` that are known.
     pub fn public() -> Self {
         let public = Path::parse(b"public", allod_model::NameRule::Strict).unwrap_or_default();
@@ -51,6 +63,11 @@ impl Scope {
             send: false,
             text: "public".into(),
         }])
+    }
+
+    /// Whether mail may be sent.
+    pub fn may_send(&self) -> bool {
+        self.0.iter().any(|grant| grant.send)
     }
 
     /// Whether no grant holds: the credential is not for this protocol.

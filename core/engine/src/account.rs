@@ -9,6 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fault::{Res, fail};
 use crate::keys::Keys;
+use crate::mail::select::UidCache;
+use crate::mail::spans::SpanWakes;
 use crate::record::{Account, Body, Content};
 use crate::watch::{Wakes, WatchSender};
 use allod_model::ErrorKind;
@@ -25,7 +27,8 @@ pub struct AccountHandle {
     /// Cancelled when the account is removed.
     closed: CancellationToken,
     /// Who is to hear that something derived is out of date.
-    wakes: OnceLock<Arc<Wakes>>,
+    wakes: OnceLock<(Arc<Wakes>, Arc<SpanWakes>)>,
+    uids: UidCache,
 }
 
 impl AccountHandle {
@@ -37,6 +40,7 @@ impl AccountHandle {
             watch: WatchSender::new(),
             closed: CancellationToken::new(),
             wakes: OnceLock::new(),
+            uids: UidCache::default(),
         }
     }
 
@@ -69,13 +73,23 @@ impl AccountHandle {
         self.watch.clone()
     }
 
-    pub fn set_wakes(&self, wakes: Arc<Wakes>) {
+    pub fn set_wakes(&self, wakes: Arc<Wakes>, spans: Arc<SpanWakes>) {
         // The first one stays: there is one for the process.
-        let _ = self.wakes.set(wakes);
+        let _ = self.wakes.set((wakes, spans));
     }
 
     pub fn wakes(&self) -> Option<Arc<Wakes>> {
-        self.wakes.get().cloned()
+        self.wakes.get().map(|(wakes, _)| wakes.clone())
+    }
+
+    /// Who is to hear that a span of a mailbox is whole.
+    pub fn span_wakes(&self) -> Option<Arc<SpanWakes>> {
+        self.wakes.get().map(|(_, spans)| spans.clone())
+    }
+
+    /// UIDs of mailboxes in use.
+    pub fn uids(&self) -> &UidCache {
+        &self.uids
     }
 
     pub fn closed(&self) -> &CancellationToken {

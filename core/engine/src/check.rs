@@ -6,6 +6,7 @@
 
 mod facts;
 mod joined;
+mod mail;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -140,6 +141,7 @@ impl Core {
             mends: Vec::new(),
             refs: HashMap::new(),
             folders: BTreeMap::new(),
+            mail: BTreeMap::new(),
         };
         walk.run()?;
         let (report, mends) = (walk.report, walk.mends);
@@ -320,6 +322,8 @@ struct Walk<'a> {
     mends: Vec<Mend>,
     refs: HashMap<ContentId, u64>,
     folders: BTreeMap<NodeId, Counted>,
+    /// Messages in each mailbox.
+    mail: BTreeMap<NodeId, u64>,
 }
 
 impl<'a> Walk<'a> {
@@ -336,15 +340,17 @@ impl<'a> Walk<'a> {
     /// All parts. One that meets a damaged record is cut short; then nothing is mended, since what was counted is
     /// not whole.
     fn run(&mut self) -> Res<()> {
-        let parts: [(&str, Part<'a>); 8] = [
+        let parts: [(&str, Part<'a>); 10] = [
             ("entries", Self::entries),
             ("history", Self::versions),
             ("versions", Self::kept),
             ("parts", Self::parts),
+            ("queue", Self::queue),
             ("folders", Self::roll_ups),
             ("references", Self::references),
             ("chunks", Self::chunk_counts),
             ("times", Self::times),
+            ("mailboxes", Self::mailboxes),
         ];
         for (what, part) in parts {
             match part(self) {
@@ -386,6 +392,9 @@ impl<'a> Walk<'a> {
             counted.documents += 1;
             counted.bytes += file.size;
             counted.held += u64::from(file.has_hold());
+            if file.mail().is_some() {
+                *self.mail.entry(folder).or_insert(0) += 1;
+            }
         }
         let row = self.keys.change(folder, entry.seq, key);
         let seen = self.view.get(&row)?;
@@ -416,6 +425,12 @@ impl<'a> Walk<'a> {
             }
             Ok(ControlFlow::Continue(()))
         })
+    }
+
+    /// Every mail that waits to be sent holds a content.
+    fn queue(&mut self) -> Res<()> {
+        let (view, keys) = (self.view, self.keys);
+        crate::post::queued_contents(view, keys, |content| *self.refs.entry(content).or_insert(0) += 1)
     }
 
     /// Every version and delete marker that a bucket keeps.

@@ -3,7 +3,7 @@
 //! Order: rows go first, in a commit; bytes after it. A crash in between leaves bytes that nothing names, which the
 //! sweep finds. Each step is bounded and yields to the account's writers.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +52,14 @@ impl Core {
             tokio::select! {
                 () = stopping.cancelled() => {}
                 () = core.keep_birthdays() => {}
+            }
+        });
+        let core = self.clone();
+        tokio::spawn(async move {
+            let stopping = core.0.stopping.clone();
+            tokio::select! {
+                () = stopping.cancelled() => {}
+                () = core.keep_spans() => {}
             }
         });
         let core = self.clone();
@@ -218,6 +226,7 @@ impl Core {
                     for key in [commit.keys.content(id), commit.keys.refs(id), commit.keys.dying(id)] {
                         commit.txn.delete(&key)?;
                     }
+                    commit.forget_mail(id)?;
                     commit.txn.put(&commit.keys.pending(id), &commit.now.0.to_be_bytes())?;
                     if let crate::record::Body::Few(parts) = &content.body {
                         commit.txn.put(&commit.keys.manifest(id, 0), &encode(parts))?;
@@ -518,6 +527,11 @@ fn forget_tombstones(commit: &mut Commit, remember: Seq) -> Res<bool> {
                 commit.txn.delete(&row)?;
                 commit.txn.delete(&commit.keys.change(delta.folder, seq, &delta.key))?;
             }
+        }
+        let folders: BTreeSet<_> =
+            record.deltas.iter().filter(|delta| !delta.exists).map(|delta| delta.folder).collect();
+        for folder in folders {
+            commit.forget_vanished(folder, seq)?;
         }
         crate::log::delete(commit.txn, commit.keys, seq)?;
         commit.state.horizon = seq;

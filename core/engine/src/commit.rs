@@ -13,6 +13,7 @@ use crate::birthdays;
 use crate::components::Components;
 use crate::fault::{Fault, Res};
 use crate::keys::Keys;
+use crate::mail::index::MailCommit;
 use crate::reading::Records;
 use crate::record::{
     AccountState, Actor, CommitRecord, Content, Delta, Entry, File, Folder, Place, What, encode,
@@ -34,6 +35,8 @@ pub struct Commit<'a, 't> {
     pub superseding: Superseding,
     /// The server writes what it derives, where nobody else can.
     pub deriving: bool,
+    /// What it does to mailboxes.
+    pub mail: MailCommit,
     cards_changed: bool,
     folders: BTreeMap<NodeId, (Folder, bool)>,
     deltas: BTreeMap<(NodeId, EntryKey), Change>,
@@ -56,6 +59,7 @@ impl<'a, 't> Commit<'a, 't> {
             state,
             superseding: Superseding::Plainly,
             deriving: false,
+            mail: MailCommit::default(),
             cards_changed: false,
             folders: BTreeMap::new(),
             deltas: BTreeMap::new(),
@@ -165,7 +169,7 @@ impl<'a, 't> Commit<'a, 't> {
     /// # Errors
     /// `Denied` with `Held` when a retention or a legal hold keeps what stands there.
     pub fn set(&mut self, folder: NodeId, key: &EntryKey, mut new: Option<Entry>) -> Res<()> {
-        let before = self.entry(folder, key)?;
+        let mut before = self.entry(folder, key)?;
         if before.is_none() && new.is_none() {
             return Ok(());
         }
@@ -175,6 +179,7 @@ impl<'a, 't> Commit<'a, 't> {
         }
         self.cards_changed |= birthdays::concerns(folder, key, before.as_ref(), new.as_ref());
         self.version(folder, key, before.as_ref(), &mut new)?;
+        self.index_mail(folder, key, before.as_mut(), new.as_mut())?;
         let old_weight = self.weigh(before.as_ref())?;
         let new_weight = self.weigh(new.as_ref())?;
         self.move_places(folder, key, before.as_ref(), new.as_ref())?;
@@ -441,8 +446,9 @@ impl<'a, 't> Commit<'a, 't> {
     }
 
     /// Writes counters only: for steps that no client sees yet.
-    pub fn finish_quietly(self) -> Res<()> {
+    pub fn finish_quietly(mut self) -> Res<()> {
         debug_assert!(self.deltas.is_empty(), "a change of the tree belongs in the log");
+        self.mail.changed.clear();
         self.finish(&Actor { credential: None, protocol: String::new(), address: None }).map(drop)
     }
 
@@ -453,7 +459,10 @@ impl<'a, 't> Commit<'a, 't> {
                 self.txn.put(&self.keys.folder(id), &encode(&folder))?;
             }
         }
-        if self.deltas.is_empty() {
+        self.finish_mail()?;
+        // Flags change messages and no entry.
+        let marked = std::mem::take(&mut self.mail.changed);
+        if self.deltas.is_empty() && marked.is_empty() {
             if self.state_changed {
                 self.txn.put(&self.keys.state(), &encode(&self.state))?;
             }
@@ -469,7 +478,8 @@ impl<'a, 't> Commit<'a, 't> {
             }
         }
         self.txn.put(&self.keys.state(), &encode(&self.state))?;
-        let mut folders: Vec<_> = self.deltas.keys().map(|(folder, _)| *folder).collect();
+        let mut folders: Vec<_> = self.deltas.keys().map(|(folder, _)| *folder).chain(marked).collect();
+        folders.sort_unstable();
         folders.dedup();
         let delta = |((folder, key), change): ((NodeId, EntryKey), Change)| Delta {
             folder,

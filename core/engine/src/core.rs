@@ -25,6 +25,9 @@ use crate::secret::SecretHasher;
 use crate::throttle::Throttle;
 use crate::watch::Wakes;
 
+/// Memory for messages being taken in at one time, in KiB: four of the largest.
+const MAIL_ROOM_KIB: usize = 4 * (crate::mail::MESSAGE_BYTES_MAX as usize >> 10);
+
 /// What is asked of an opened store.
 pub struct Options {
     /// Where content lies.
@@ -84,6 +87,11 @@ pub(crate) struct Shared {
     pub deliveries: crate::schedule::Deliveries,
     /// Packs whose records were moved, and the last moment at which somebody may look for them there.
     pub retired_packs: Mutex<BTreeMap<u64, u64>>,
+    /// A mail waits to be sent.
+    pub posted: Notify,
+    pub spans: Arc<crate::mail::spans::SpanWakes>,
+    /// Memory for messages being taken in, in KiB.
+    mail_room: Arc<tokio::sync::Semaphore>,
     accounts: RwLock<HashMap<AccountId, Arc<AccountHandle>>>,
 }
 
@@ -116,6 +124,9 @@ impl Core {
             wakes: Arc::default(),
             deliveries: Default::default(),
             retired_packs: Mutex::default(),
+            posted: Notify::new(),
+            spans: Arc::default(),
+            mail_room: Arc::new(tokio::sync::Semaphore::new(MAIL_ROOM_KIB)),
             accounts: RwLock::default(),
         })))
     }
@@ -137,6 +148,13 @@ impl Core {
         self.flush_notes().await?;
         let store = self.0.store.clone();
         blocking(move || store.close().map_err(Fault::from)).await
+    }
+
+    /// Waits for memory for a message of this many bytes; it is given back when the permit goes.
+    pub(crate) async fn mail_room(&self, bytes: u64) -> Option<tokio::sync::OwnedSemaphorePermit> {
+        let kib = (bytes >> 10).clamp(1, MAIL_ROOM_KIB as u64) as u32;
+        // The semaphore is never closed.
+        self.0.mail_room.clone().acquire_many_owned(kib).await.ok()
     }
 
     pub(crate) fn view(&self) -> Res<View> {
@@ -198,7 +216,7 @@ impl Core {
         let mut accounts = self.0.accounts.write();
         let handle =
             accounts.entry(record.id).or_insert_with(|| Arc::new(AccountHandle::new(record, key))).clone();
-        handle.set_wakes(self.0.wakes.clone());
+        handle.set_wakes(self.0.wakes.clone(), self.0.spans.clone());
         Ok(handle)
     }
 

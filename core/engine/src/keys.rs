@@ -28,6 +28,9 @@
 //! | `Q` | folder, class, begin, entry key | when a member of a calendar takes place: [`crate::times`] |
 //! | `S` | part, … | messages of scheduling on their way: [`crate::schedule`] |
 //! | `P` | folder | a subtree out of the tree, to be taken apart |
+//!
+//! Tables with small letters belong to mailboxes: [`crate::mail`]; `q` holds mails that wait to be sent and `r` rules
+//! for those that arrive: [`crate::post`].
 
 use allod_model::{AccountId, ContentId, EntryKey, NodeId, Seq};
 
@@ -64,6 +67,19 @@ pub enum Table {
     Lifecycle = b'H',
     Times = b'Q',
     Schedule = b'S',
+    Mailbox = b'b',
+    Message = b'm',
+    MailChange = b'x',
+    Vanished = b'v',
+    MailFacts = b'e',
+    Thread = b't',
+    Keywords = b'k',
+    Subscription = b's',
+    Annotation = b'n',
+    Inner = b'f',
+    Span = b'g',
+    Queue = b'q',
+    Filing = b'r',
 }
 
 /// Builds keys of one account.
@@ -382,6 +398,11 @@ pub mod global {
     /// The sealed token of a folder's link.
     pub fn link_of(owner: AccountId, folder: NodeId) -> Vec<u8> {
         with(with(b"gq".to_vec(), &owner.0.to_be_bytes()), &folder.0.to_be_bytes())
+    }
+
+    /// Bytes that the server keeps for itself, by name.
+    pub fn sealed(name: &str) -> Vec<u8> {
+        with(b"gz".to_vec(), name.as_bytes())
     }
 
     /// Accounts removed whose rows are still being taken apart.

@@ -20,6 +20,7 @@ use crate::core::{Core, blocking, key_context};
 use crate::credential::NewCredential;
 use crate::fault::{Fault, Res, fail};
 use crate::keys::{GLOBAL_SHARD, global};
+use crate::mail::SpecialUse;
 use crate::reading::Records;
 use crate::record::{
     Account, AccountState, Actor, AuditEvent, Credential, Entry, Folder, LastUse, What, decode, encode,
@@ -371,9 +372,13 @@ impl Operator {
     /// # Errors
     /// `NotFound`.
     pub fn session(&self, account: &str) -> Result<Session> {
+        self.session_for(account, "operator", Scope::unlimited())
+    }
+
+    pub(crate) fn session_for(&self, account: &str, protocol: &str, scope: Scope) -> Result<Session> {
         let handle = self.handle(account)?;
-        let actor = Actor { credential: None, protocol: "operator".into(), address: None };
-        Ok(Session::new(self.0.clone(), handle, Arc::new(Scope::unlimited()), actor, None, None))
+        let actor = Actor { credential: None, protocol: protocol.into(), address: None };
+        Ok(Session::new(self.0.clone(), handle, Arc::new(scope), actor, None, None))
     }
 
     /// Wants the calendar of birthdays again after it was removed.
@@ -530,10 +535,22 @@ fn plant_tree(txn: &mut Txn<'_>, account: &AccountHandle) -> Res<()> {
     for (name, inner) in FIRST_FOLDERS {
         let folder = make(&mut commit, NodeId::ROOT, name, Kind::Plain)?;
         for (name, kind) in inner {
-            make(&mut commit, folder, name, *kind)?;
+            let inner = make(&mut commit, folder, name, *kind)?;
+            if *kind == Kind::Mailbox {
+                furnish(&mut commit, inner, name)?;
+            }
         }
     }
     commit.finish(&Actor { credential: None, protocol: "operator".into(), address: None }).map(drop)
+}
+
+/// Mail clients look for what a mailbox is for, and show what is subscribed.
+fn furnish(commit: &mut Commit, mailbox: NodeId, name: &str) -> Res<()> {
+    if let Some(special) = SpecialUse::of_name(name) {
+        commit.change_mailbox(mailbox)?.special = Some(special);
+    }
+    let path = format!("/{}/{name}", crate::mail::folders::HOME);
+    Ok(commit.txn.put(&commit.keys.subscription(path.as_bytes()), &[])?)
 }
 
 fn make(commit: &mut Commit, parent: NodeId, name: &str, kind: Kind) -> Res<NodeId> {

@@ -106,6 +106,10 @@ impl Session {
     {
         let target = self.check_before_reading(path, &options, &pre)?;
         if let Some(max) = target.whole_max {
+            let _room = match target.kind {
+                Kind::Mailbox => Some(self.core().mail_room(options.length.unwrap_or(max)).await),
+                _ => None,
+            };
             let whole = gather(max, body).await?;
             return self.put_whole(superseding, path, options, pre, &target, whole, at_end).await;
         }
@@ -117,7 +121,12 @@ impl Session {
     }
 
     /// Streams a body into chunks that a commit can name.
-    async fn store<S>(&self, options: &PutOptions, others: u64, body: S) -> Result<(Arc<Upload>, Finished)>
+    pub(crate) async fn store<S>(
+        &self,
+        options: &PutOptions,
+        others: u64,
+        body: S,
+    ) -> Result<(Arc<Upload>, Finished)>
     where
         S: Stream<Item = Result<Bytes>> + Send + Unpin,
     {
@@ -348,6 +357,12 @@ impl Session {
             object: Some(Box::new(options.object.clone())).filter(|object| **object != Object::default()),
             typed: facts.typed.clone(),
         };
+        if let Some(found) = &facts.mail {
+            let thread = commit.learn_mail(file.content, found)?;
+            if let Some(mail) = file.mail_mut() {
+                mail.thread = thread;
+            }
+        }
         if let Some(arranged) = &judged.arranged {
             file.schedule_at(arranged.schedule(commit));
             arranged.send(commit)?;
@@ -424,7 +439,7 @@ fn is_missing_parent(fault: &Fault) -> bool {
 }
 
 /// Gathers a bounded body for rules that must see it whole.
-async fn gather<S>(max: u64, mut body: S) -> Result<Bytes>
+pub async fn gather<S>(max: u64, mut body: S) -> Result<Bytes>
 where
     S: Stream<Item = Result<Bytes>> + Send + Unpin,
 {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use allod_blobs::Placement;
 
 use crate::components::Components;
+use crate::mail::rows::MailRow;
 use crate::object::{Checksum, ChecksumKind, DefaultRetention, Object, Versioning};
 use crate::typed::{CardRow, EventRow, Typed};
 
@@ -167,6 +168,22 @@ impl File {
         }
     }
 
+    /// What the entry of a message holds.
+    pub fn mail(&self) -> Option<&MailRow> {
+        match self.typed.as_deref() {
+            Some(Typed::Mail(mail)) => Some(mail),
+            _ => None,
+        }
+    }
+
+    /// As [`File::mail`], to change it.
+    pub fn mail_mut(&mut self) -> Option<&mut MailRow> {
+        match self.typed.as_deref_mut() {
+            Some(Typed::Mail(mail)) => Some(mail),
+            _ => None,
+        }
+    }
+
     /// Says which commit last changed what others must learn of a calendar object (RFC 6638 §3.2.10).
     pub fn schedule_at(&mut self, commit: Option<Seq>) {
         if let Some(Typed::Event(event)) = self.typed.as_deref_mut() {
@@ -177,7 +194,10 @@ impl File {
     /// Takes what a folder's rules found in the bytes.
     pub fn know(&mut self, facts: &crate::rules::Facts) {
         self.uid = facts.uid.clone();
-        self.typed = facts.typed.clone();
+        // A message that comes from another mailbox brings its flags.
+        if !(self.mail().is_some() && facts.mail.is_some()) {
+            self.typed = facts.typed.clone();
+        }
     }
 
     /// Changes what is kept beside the bytes.

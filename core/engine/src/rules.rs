@@ -3,9 +3,13 @@
 mod addressbook;
 mod calendar;
 mod inbox;
+mod mailbox;
+
+use std::sync::Arc;
 
 use allod_model::{Error, ErrorKind, Kind, Name, Result};
 
+use crate::mail::MailFacts;
 use crate::typed::Typed;
 
 /// The rules of one kind of folder.
@@ -38,6 +42,8 @@ pub struct Facts {
     pub media_type: Option<String>,
     /// What lists and questions need.
     pub typed: Option<Box<Typed>>,
+    /// What is kept beside the content of a message.
+    pub mail: Option<Arc<MailFacts>>,
 }
 
 /// Files and folders of any sort.
@@ -71,6 +77,7 @@ impl Registry {
             Box::new(Plain),
             Box::new(calendar::Calendar),
             Box::new(addressbook::AddressBook),
+            Box::new(mailbox::Mailbox),
             Box::new(inbox::Scheduling(Kind::Inbox)),
             Box::new(inbox::Scheduling(Kind::Outbox)),
         ])

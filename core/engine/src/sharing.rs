@@ -1,4 +1,4 @@
-//! Calendars and address books lent to other accounts of the server.
+//! Calendars, address books and mailboxes lent to other accounts of the server.
 //!
 //! The owner's folder stays where it is; the borrower finds it in his own home under a name of its own. Reaching
 //! through that name gives a session on the owner's account whose scope is the folder, so all rules, locks, the history
@@ -78,19 +78,20 @@ fn home_of(kind: Kind) -> Option<&'static str> {
     match kind {
         Kind::Calendar => Some("Calendars"),
         Kind::AddressBook => Some("Contacts"),
-        Kind::Plain | Kind::Mailbox | Kind::Inbox | Kind::Outbox => None,
+        Kind::Mailbox => Some(crate::mail::folders::HOME),
+        Kind::Plain | Kind::Inbox | Kind::Outbox => None,
     }
 }
 
 fn kind_of_home(path: &Path) -> Option<Kind> {
     let [name] = path.names() else { return None };
-    [Kind::Calendar, Kind::AddressBook]
+    [Kind::Calendar, Kind::AddressBook, Kind::Mailbox]
         .into_iter()
         .find(|kind| home_of(*kind).is_some_and(|home| home.as_bytes() == name.as_bytes()))
 }
 
 impl Session {
-    /// Shares a calendar or an address book with another account, or changes what that one may do. Only the owner's own
+    /// Shares a calendar, an address book or a mailbox with another account, or changes what that one may do. Only the owner's own
     /// credentials can, with all rights on the folder.
     ///
     /// # Errors
@@ -105,7 +106,10 @@ impl Session {
         self.check_lending(folder)?;
         let (id, row) = find_folder(&self.view()?, self.keys(), folder)?;
         if home_of(row.kind).is_none() {
-            return Err(Error::new(ErrorKind::WrongKind, "only calendars and address books can be shared"));
+            return Err(Error::new(
+                ErrorKind::WrongKind,
+                "only calendars, address books and mailboxes can be shared",
+            ));
         }
         if rights == Rights::Append {
             return Err(Error::new(
@@ -203,7 +207,7 @@ impl Session {
         Ok(shares)
     }
 
-    /// What others lend to this account, in its home of calendars or address books; nothing for any other folder.
+    /// What others lend to this account, in its home of calendars, address books or mailboxes; nothing for any other folder.
     ///
     /// # Errors
     /// `Unauthenticated`, `Unavailable`, `Corrupt`.

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use allod_meta::{KeyRange, Lookup, View};
-use allod_model::{EntryKey, NodeId, Result, Seq};
+use allod_model::{EntryKey, Kind, NodeId, Result, Seq};
 
 use crate::account::AccountHandle;
 use crate::as_of::AsOf;
@@ -215,7 +215,11 @@ impl Walk {
             let (row, value) = times::row(commit.keys, folder, key, event);
             commit.txn.put(&row, &value)?;
         }
-        self.write_entry(commit, folder, key, Entry { node, ..entry })?;
+        let mut entry = Entry { node, ..entry };
+        if entry.file().is_some_and(|file| file.mail().is_some()) {
+            commit.file_message(folder, key, &mut entry)?;
+        }
+        self.write_entry(commit, folder, key, entry)?;
         if let Some(frame) = self.frames.last_mut() {
             frame.documents += 1;
             frame.bytes += size;
@@ -272,6 +276,9 @@ impl Walk {
                 if let Some(above) = self.frames.last_mut() {
                     above.documents += frame.documents;
                     above.bytes += frame.bytes;
+                    if matches!(above.source.what, What::Folder { kind: Kind::Mailbox, .. }) {
+                        commit.txn.put(&commit.keys.inner_mailbox(parent, &key), &[])?;
+                    }
                 }
                 self.write_entry(commit, parent, &key, entry)
             }
@@ -333,7 +340,17 @@ pub fn purge_step(commit: &mut Commit, folder: NodeId) -> Res<bool> {
     if purge_versions(commit, folder)? || purge_kept(commit, folder)? {
         return Ok(false);
     }
-    for prefix in [keys.changes(folder), keys.tombstone(folder, &EntryKey::from_bytes(b""))] {
+    let mail = [
+        keys.messages(folder),
+        keys.mail_changes(folder),
+        keys.vanished_in(folder),
+        keys.annotations(folder),
+        keys.inner_mailboxes(folder),
+        keys.spans(folder),
+    ];
+    for prefix in
+        [keys.changes(folder), keys.tombstone(folder, &EntryKey::from_bytes(b""))].into_iter().chain(mail)
+    {
         let rows = commit.txn.scan_prefix(&prefix, None, STEP_ENTRIES)?;
         for (key, _) in &rows {
             commit.txn.delete(key)?;
@@ -345,6 +362,7 @@ pub fn purge_step(commit: &mut Commit, folder: NodeId) -> Res<bool> {
     commit.txn.delete(&keys.folder(folder))?;
     commit.txn.delete(&keys.bucket(folder))?;
     commit.txn.delete(&keys.lifecycle(folder))?;
+    commit.txn.delete(&keys.mailbox(folder))?;
     commit.txn.delete(&keys.purge(folder))?;
     Ok(true)
 }

@@ -180,6 +180,12 @@ impl Session {
                 }
                 target.keep_uid(admission.facts.uid.as_deref())?;
                 file.know(&admission.facts);
+                if let Some(found) = &admission.facts.mail {
+                    let thread = commit.learn_mail(file.content, found)?;
+                    if let Some(mail) = file.mail_mut() {
+                        mail.thread = thread;
+                    }
+                }
             }
         }
         Ok(entry)

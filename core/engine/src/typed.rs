@@ -10,6 +10,7 @@ use allod_model::Seq;
 use serde::{Deserialize, Serialize};
 
 use crate::components::Components;
+use crate::mail::rows::MailRow;
 
 /// Bytes of a card's texts kept in its entry; a card with more is read when a question comes.
 const CARD_TEXT_BYTES_MAX: usize = 2048;
@@ -21,6 +22,8 @@ pub enum Typed {
     Event(EventRow),
     /// A vCard.
     Card(CardRow),
+    /// A message in a mailbox.
+    Mail(MailRow),
 }
 
 /// What is kept of a calendar object.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use allod_model::{
-    CredentialId, Detail, EntryKey, Error, ErrorKind, LockToken, Name, NodeId, Path, Precondition, Result,
-    Rights, Timestamp,
+    CredentialId, Detail, EntryKey, Error, ErrorKind, Kind, LockToken, Name, NodeId, Path, Precondition,
+    Result, Rights, Timestamp,
 };
 
 use crate::commit::Commit;
@@ -43,9 +43,10 @@ impl Session {
             return fail(ErrorKind::Exists, format!("{path} exists already"));
         }
         self.check_new_name(&spot.name, false)?;
-        self.check_parent_admits(commit, &spot, options.kind)?;
+        let kind = self.kind_here(commit, path, &spot, options.kind)?;
+        self.check_parent_admits(commit, &spot, kind)?;
         lock::check(commit, path, &spot, Touch::Membership, &pre.lock_tokens)?;
-        let mut entry = commit.create_folder(options.kind, true);
+        let mut entry = commit.create_folder(kind, true);
         let row = commit.change_folder(entry.node)?;
         (row.components, row.transparent) = (options.components, options.transparent);
         entry.properties = store_properties(commit, &options.properties)?;
@@ -262,6 +263,13 @@ impl Session {
             return Ok(());
         }
         fail(ErrorKind::InvalidContent, "this name is not allowed here")
+    }
+
+    /// A folder made among mailboxes by a door that does not know them is a mailbox.
+    fn kind_here(&self, commit: &mut Commit, path: &Path, spot: &Spot, kind: Kind) -> Res<Kind> {
+        let parent = commit.folder(spot.parent())?.kind;
+        let among = parent == Kind::Mailbox || path.parent() == Some(crate::mail::folders::home());
+        Ok(if kind == Kind::Plain && among { Kind::Mailbox } else { kind })
     }
 
     /// Refuses a folder of `kind` where the parent's kind does not take one.

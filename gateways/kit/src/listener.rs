@@ -32,17 +32,29 @@ pub struct Binding {
     pub alpn: &'static [&'static [u8]],
     /// Serve plain text to other machines too.
     pub insecure: bool,
+    /// The protocol begins in plain text and takes no password before STARTTLS.
+    pub start_tls: bool,
 }
 
 impl Binding {
     /// Plain text; refused by [`Listener::bind`] unless the address is this machine's own.
     pub fn plain(address: SocketAddr) -> Binding {
-        Binding { address, tls: None, alpn: &[], insecure: false }
+        Binding { address, tls: None, alpn: &[], insecure: false, start_tls: false }
     }
 
     /// HTTP/2 and HTTP/1.1 by TLS.
     pub fn https(address: SocketAddr, tls: Tls) -> Binding {
-        Binding { address, tls: Some(tls), alpn: &[b"h2", b"http/1.1"], insecure: false }
+        Binding { tls: Some(tls), alpn: &[b"h2", b"http/1.1"], ..Binding::plain(address) }
+    }
+
+    /// Another protocol by TLS from the start.
+    pub fn tls(address: SocketAddr, tls: Tls, alpn: &'static [&'static [u8]]) -> Binding {
+        Binding { tls: Some(tls), alpn, ..Binding::plain(address) }
+    }
+
+    /// A protocol that begins in plain text and takes no password before [`crate::StartTls`].
+    pub fn start_tls(address: SocketAddr) -> Binding {
+        Binding { start_tls: true, ..Binding::plain(address) }
     }
 }
 
@@ -101,7 +113,8 @@ impl Listener {
     /// [`ListenError`].
     pub async fn bind(binding: Binding) -> Result<Listener, ListenError> {
         let address = binding.address;
-        if binding.tls.is_none() && !address.ip().to_canonical().is_loopback() && !binding.insecure {
+        let allowed = binding.tls.is_some() || binding.start_tls || binding.insecure;
+        if !allowed && !address.ip().to_canonical().is_loopback() {
             return Err(ListenError::PlainText(address));
         }
         let tls = binding.tls.map(|tls| tls.server_config(binding.alpn)).transpose()?;
@@ -161,13 +174,44 @@ impl Accepted {
     /// # Errors
     /// A failed handshake; `TimedOut` after 10 s.
     pub async fn handshake(self) -> io::Result<Connection> {
-        let Some(config) = self.tls else { return Ok(Connection::Plain(self.tcp)) };
-        let handshake = TlsAcceptor::from(config).accept(self.tcp);
-        let stream = tokio::time::timeout(HANDSHAKE_TIME_MAX, handshake)
-            .await
-            .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "TLS handshake took too long"))??;
-        Ok(Connection::Tls(Box::new(stream)))
+        match self.tls {
+            Some(config) => handshake(config, self.tcp).await,
+            None => Ok(Connection::Plain(self.tcp)),
+        }
     }
+}
+
+/// Encrypts connections that began in plain text.
+#[derive(Clone)]
+pub struct StartTls(Arc<ServerConfig>);
+
+impl StartTls {
+    /// With this certificate.
+    ///
+    /// # Errors
+    /// As [`Tls::server_config`].
+    pub fn new(tls: &Tls, alpn: &[&[u8]]) -> Result<StartTls, TlsError> {
+        tls.server_config(alpn).map(StartTls)
+    }
+
+    /// Completes the handshake. Whatever was read from the connection before must be thrown away first.
+    ///
+    /// # Errors
+    /// A failed handshake; `TimedOut` after 10 s; `InvalidInput` when it is encrypted already.
+    pub async fn upgrade(&self, connection: Connection) -> io::Result<Connection> {
+        match connection {
+            Connection::Plain(tcp) => handshake(self.0.clone(), tcp).await,
+            Connection::Tls(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, "already encrypted")),
+        }
+    }
+}
+
+async fn handshake(config: Arc<ServerConfig>, tcp: TcpStream) -> io::Result<Connection> {
+    let handshake = TlsAcceptor::from(config).accept(tcp);
+    let stream = tokio::time::timeout(HANDSHAKE_TIME_MAX, handshake)
+        .await
+        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "TLS handshake took too long"))??;
+    Ok(Connection::Tls(Box::new(stream)))
 }
 
 /// A connection ready for its protocol.

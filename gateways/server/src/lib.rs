@@ -7,6 +7,7 @@
 //! The crate refuses to know: protocols and rules. A new gateway is one line in [`registry`].
 
 pub mod cli;
+pub mod imap;
 pub mod logging;
 pub mod open;
 mod output;

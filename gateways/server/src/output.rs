@@ -31,7 +31,7 @@ pub fn print(request: &Request, answer: &Value, json: bool) {
 }
 
 /// How to connect to a store that was just made.
-pub fn print_quickstart(app: &Value, url: &str, s3: Option<&str>, data: &Path) {
+pub fn print_quickstart(app: &Value, url: &str, s3: Option<&str>, imap: Option<&str>, data: &Path) {
     let (user, password) = (text(&app["username"]), text(&app["password"]));
     let address = url.split_once("://").map_or(url, |(_, address)| address);
     let dav = format!("{url}/dav/{user}/");
@@ -66,8 +66,27 @@ pub fn print_quickstart(app: &Value, url: &str, s3: Option<&str>, data: &Path) {
         println!("  Secret key  {}", text(&app["s3"]["secret_key"]));
         println!();
     }
+    if let Some((_, server)) = imap.and_then(|url| url.split_once("://")) {
+        let (host, port) = server.rsplit_once(':').unwrap_or((server, ""));
+        println!("Mail (Thunderbird, Apple Mail, K-9, mutt …), set up by hand as an IMAP account:");
+        println!("  Server    {host}");
+        println!("  Port      {port}");
+        println!("  Security  {}", security(imap.unwrap_or_default(), url));
+        println!("  User      {user}");
+        println!("  Password  {password}");
+        println!();
+    }
     println!("Stop with Ctrl-C; start again with: allod serve --data {}", data.display());
     println!();
+}
+
+/// What a mail program calls the way in which it is encrypted.
+fn security(imap: &str, http: &str) -> &'static str {
+    match (imap.starts_with("imaps:"), http.starts_with("https:")) {
+        (true, _) => "SSL/TLS",
+        (false, true) => "STARTTLS",
+        (false, false) => "none (this machine only)",
+    }
 }
 
 fn print_app(app: &Value) {

@@ -18,5 +18,10 @@ pub const HTTP_PROTOCOLS: &str = "WebDAV, CalDAV, CardDAV";
 /// The protocol served on the S3 listener, for people.
 pub const S3_PROTOCOLS: &str = "S3";
 
+/// The protocol served on the IMAP listeners, for people.
+pub const IMAP: &str = "IMAP";
+/// The same where encryption begins later.
+pub const IMAP_START_TLS: &str = "IMAP, STARTTLS";
+
 /// Listeners of the contract that this build cannot serve yet: asking for one is answered with a warning.
-pub const LATER: [&str; 3] = ["imap", "submission", "mx"];
+pub const LATER: [&str; 2] = ["submission", "mx"];

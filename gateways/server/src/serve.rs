@@ -10,7 +10,9 @@ use allod_core::Core;
 use allod_kit::{Binding, Gateway, HttpOptions, HttpRouter, Listener, Stop, Tls, serve_http};
 use allod_s3::S3;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 
+use crate::imap;
 use crate::registry;
 use crate::settings::Settings;
 
@@ -77,6 +79,10 @@ pub async fn serve(
         context.s3_endpoint = s3_endpoint(settings, &bound.address, tls.is_some());
         context.served.push(bound.served("s3", registry::S3_PROTOCOLS));
     }
+    let imap = imap::bind(&core, settings, tls.as_ref()).await?;
+    if let Some((_, served)) = &imap {
+        context.served.extend(served.iter().cloned());
+    }
     context.started = Some(Instant::now());
     let admin = allod_admin::serve(&data.join(SOCKET_NAME), context.clone(), stop.clone()).await;
     admin.map_err(|error| format!("cannot make the admin socket in {}: {error}", data.display()))?;
@@ -92,6 +98,9 @@ pub async fn serve(
     let mut serving = vec![spawn(http.listener, beside)];
     if let Some((gateway, bound)) = s3 {
         serving.push(spawn(bound.listener, vec![Arc::new(gateway) as Arc<dyn Gateway>]));
+    }
+    if let Some((gateway, _)) = imap {
+        serving.push(spawn_own(gateway, stop.clone()));
     }
     ready(&context.served);
     // Without systemd there is nobody to tell.
@@ -116,6 +125,15 @@ pub async fn serve(
             Ok(())
         }
     }
+}
+
+/// Runs a gateway that listens by itself.
+fn spawn_own(gateway: impl Gateway + 'static, stop: Stop) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        if let Err(error) = gateway.serve(stop).await {
+            tracing::error!(gateway = gateway.name(), %error, "a listener failed");
+        }
+    })
 }
 
 fn load_tls(settings: &Settings) -> Result<Option<Tls>, String> {

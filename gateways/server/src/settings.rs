@@ -22,6 +22,8 @@ pub struct Settings {
     pub http: Option<SocketAddr>,
     /// The S3 window.
     pub s3: Option<S3Serving>,
+    /// The IMAP window.
+    pub imap: Option<ImapServing>,
     /// Certificate chain, PEM.
     pub tls_cert: Option<PathBuf>,
     /// Private key, PEM.
@@ -98,6 +100,40 @@ impl S3Serving {
     }
 }
 
+/// How IMAP is served.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImapServing {
+    /// Whether it is served at all; it is unless this says `false`.
+    pub enabled: Option<bool>,
+    /// Where, beginning in plain text; with a certificate STARTTLS is offered and needed.
+    pub listen: Option<SocketAddr>,
+    /// Where, by TLS from the start.
+    pub listen_tls: Option<SocketAddr>,
+    /// Connections of one account at once.
+    pub account_connections_max: Option<usize>,
+    /// Connections from one address at once.
+    pub address_connections_max: Option<usize>,
+}
+
+impl ImapServing {
+    fn or(self, other: ImapServing) -> ImapServing {
+        // An address that is named stands alone, so those of another place are not added to it.
+        let named = self.listen.is_some() || self.listen_tls.is_some();
+        let (listen, listen_tls) = match named {
+            true => (self.listen, self.listen_tls),
+            false => (other.listen, other.listen_tls),
+        };
+        ImapServing {
+            enabled: self.enabled.or(other.enabled),
+            listen,
+            listen_tls,
+            account_connections_max: self.account_connections_max.or(other.account_connections_max),
+            address_connections_max: self.address_connections_max.or(other.address_connections_max),
+        }
+    }
+}
+
 /// How to reach the bucket that content lies in.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -142,6 +178,7 @@ impl Settings {
         Settings {
             http: self.http.or(other.http),
             s3: Some(self.s3.unwrap_or_default().or(other.s3.unwrap_or_default())),
+            imap: Some(self.imap.unwrap_or_default().or(other.imap.unwrap_or_default())),
             tls_cert: self.tls_cert.or(other.tls_cert),
             tls_key: self.tls_key.or(other.tls_key),
             insecure: self.insecure.or(other.insecure),
@@ -159,6 +196,11 @@ impl Settings {
     /// How S3 is served.
     pub fn s3(&self) -> S3Serving {
         self.s3.clone().unwrap_or_default()
+    }
+
+    /// How IMAP is served.
+    pub fn imap(&self) -> ImapServing {
+        self.imap.clone().unwrap_or_default()
     }
 
     /// Whether a certificate is set.

@@ -113,7 +113,16 @@ impl Server {
     /// Starts to serve; returns once it says `ready`.
     pub fn serve(&mut self) {
         let mut child = Command::new(binary())
-            .args(["serve", "--http", "127.0.0.1:0", "--s3", "127.0.0.1:0", "--data"])
+            .args([
+                "serve",
+                "--http",
+                "127.0.0.1:0",
+                "--s3",
+                "127.0.0.1:0",
+                "--imap",
+                "127.0.0.1:0",
+                "--data",
+            ])
             .arg(self.data())
             .args(&self.flags)
             .env_remove("ALLOD_DATA")

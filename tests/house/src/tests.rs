@@ -3,7 +3,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Floor of each package: it may use packages of lower floors only.
-const FLOORS: [(&str, u32); 12] = [
+const FLOORS: [(&str, u32); 13] = [
     ("allod-model", 0),
     ("allod-formats", 0),
     ("allod-meta", 0),
@@ -12,6 +12,7 @@ const FLOORS: [(&str, u32); 12] = [
     ("allod-kit", 2),
     ("allod-dav", 3),
     ("allod-s3", 3),
+    ("allod-imap", 3),
     ("allod-admin", 3),
     ("allod-server", 4),
     ("allod-tests", 5),
@@ -19,7 +20,7 @@ const FLOORS: [(&str, u32); 12] = [
 ];
 
 /// Outside crates with one home, and the packages that may name them.
-const HOMES: [(&str, &[&str]); 18] = [
+const HOMES: [(&str, &[&str]); 22] = [
     ("redb", &["allod-meta"]),
     ("fjall", &["allod-meta"]),
     ("sled", &["allod-meta"]),
@@ -29,8 +30,12 @@ const HOMES: [(&str, &[&str]); 18] = [
     ("aws-lc-rs", &["allod-blobs"]),
     ("argon2", &["allod-blobs", "allod-core"]),
     ("unicode-normalization", &["allod-formats"]),
+    ("charset", &["allod-formats"]),
+    ("html-escape", &["allod-formats"]),
     ("quick-xml", &["allod-dav"]),
     ("s3s", &["allod-s3"]),
+    ("imap-codec", &["allod-imap"]),
+    ("imap-types", &["allod-imap"]),
     ("crc-fast", &["allod-core", "allod-s3"]),
     ("hyper", &["allod-kit"]),
     ("hyper-util", &["allod-kit"]),

@@ -1,4 +1,4 @@
-//! What is kept of calendar objects and cards against their bytes: facts in the entry, the index of UIDs, that of times.
+//! What is kept of calendar objects, cards and messages against their bytes: facts in the entry, the index of UIDs, that of times.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use allod_meta::{KeyRange, Lookup, View};
 use allod_model::{ContentId, EntryKey, Kind, NodeId, Result};
 
+use super::mail::compare_mail;
 use super::{CheckReport, Mend, Walk};
 use crate::account::AccountHandle;
 use crate::content::Reader;
@@ -53,7 +54,7 @@ impl Walk<'_> {
 }
 
 impl Core {
-    /// Judges every file of the account's calendars and address books again.
+    /// Judges every file of the account's calendars, address books and mailboxes again.
     pub(super) async fn check_facts(
         &self,
         account: &Arc<AccountHandle>,
@@ -93,7 +94,7 @@ fn typed_folders(account: &AccountHandle, view: &View) -> Res<Vec<(NodeId, Kind)
     view.each(&KeyRange::prefix(&prefix), prefix.len(), |id, value| {
         // A row that cannot be read was told of already.
         if let Ok(row) = decode::<Folder>(value)
-            && matches!(row.kind, Kind::Calendar | Kind::AddressBook)
+            && matches!(row.kind, Kind::Calendar | Kind::AddressBook | Kind::Mailbox)
         {
             found.push((NodeId(number_at(id).unwrap_or(0)), row.kind));
         }
@@ -139,6 +140,9 @@ fn compare(
     if let Some(Typed::Event(event)) = file.typed.as_deref_mut() {
         // Not in the bytes: it belongs to the history of the object.
         event.schedule = schedule;
+    }
+    if let Some(mail) = &facts.mail {
+        compare_mail(account, view, one.content, mail, report, mends)?;
     }
     let mut differ = |key: Vec<u8>, value: Vec<u8>| -> Res<()> {
         let seen = view.get(&key)?;

@@ -35,6 +35,7 @@ impl Rules for AddressBook {
         let card = checked.map_err(|invalid| refused(invalid.precondition.name(), invalid.reason))?;
         let facts = CardFacts::of(&card);
         Ok(Facts {
+            mail: None,
             typed: Some(Box::new(Typed::Card(CardRow::of(&card, &facts)))),
             uid: facts.uid,
             media_type: Some("text/vcard; charset=utf-8".to_owned()),

@@ -37,6 +37,7 @@ impl Rules for Calendar {
             return Err(refused("valid-calendar-object-resource", "a component without UID".to_owned()));
         };
         Ok(Facts {
+            mail: None,
             typed: EventRow::of(&object, &facts).map(|event| Box::new(Typed::Event(event))),
             uid: Some(facts.uid).filter(|uid| !uid.is_empty()),
             media_type: Some("text/calendar; charset=utf-8".to_owned()),

@@ -304,7 +304,7 @@ impl Session {
         };
         let component = facts.typed.as_deref().and_then(|typed| match typed {
             Typed::Event(event) => Some(event.component),
-            Typed::Card(_) => None,
+            Typed::Card(_) | Typed::Mail(_) => None,
         });
         let folder = match &located {
             Some(located) => located.folder,

@@ -60,6 +60,11 @@ impl Core {
         *self.0.deliveries.domains.write() = domains.iter().map(|domain| domain.to_lowercase()).collect();
     }
 
+    /// The domains that were set.
+    pub(crate) fn set_domains(&self) -> Vec<String> {
+        self.0.deliveries.domains.read().clone()
+    }
+
     pub(crate) fn is_own_domain(&self, address: &str) -> bool {
         let canonical = itip::canonical_address(address);
         let domain = canonical.rsplit_once('@').map(|(_, domain)| domain);
@@ -278,6 +283,7 @@ impl Session {
 
 fn facts_of(file: &File) -> crate::rules::Facts {
     crate::rules::Facts {
+        mail: None,
         uid: file.uid.clone(),
         media_type: file.media_type.clone(),
         typed: file.typed.clone(),

@@ -113,6 +113,7 @@ impl Transfer {
         if let What::File(file) = &mut moved.what {
             if let Some(stored) = &self.stored {
                 let facts = Facts {
+                    mail: None,
                     uid: file.uid.clone(),
                     media_type: file.media_type.clone(),
                     typed: file.typed.clone(),

@@ -35,6 +35,7 @@ pub struct Facts {
 }
 
 /// The fields of an ENVELOPE (RFC 9051 §7.5.2), as they stand in the header: unfolded, encoded words left as they are.
+/// Runs of white space in Subject and in display names are one space.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {
     /// Date, to the letter.
@@ -64,6 +65,8 @@ pub struct Envelope {
 }
 
 /// One address of a list, or the begin or end of a group: a begin has only `mailbox` (the group's name), an end nothing.
+/// An address has always a mailbox and a host: what is missing is `MISSING_MAILBOX` and `MISSING_DOMAIN`, a host that
+/// cannot be read `SYNTAX_ERROR`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
     /// Display name, unquoted; encoded words left as they are.
@@ -98,13 +101,15 @@ pub struct Part {
     pub body: Span,
     /// Line ends in the body.
     pub lines: u32,
-    /// Media type, as given: `text`.
+    /// Media type, as given: `text`. Without a valid Content-Type it is `text/plain` (RFC 2045 §5.2), in a digest
+    /// `message/rfc822`.
     #[serde(with = "serde_bytes")]
     pub media_type: Vec<u8>,
     /// Subtype, as given: `plain`.
     #[serde(with = "serde_bytes")]
     pub subtype: Vec<u8>,
-    /// Parameters of Content-Type, in order.
+    /// Parameters of Content-Type, in order, as given. A `text` without `charset` has none here: whoever prints
+    /// BODYSTRUCTURE adds `us-ascii`.
     pub parameters: Vec<Parameter>,
     /// Content-ID.
     #[serde(with = "serde_bytes")]
@@ -132,12 +137,13 @@ pub struct Part {
 /// What is in a part.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Inner {
-    /// No parts of its own.
+    /// No parts of its own. Never a `multipart/*` or a message.
     #[default]
     Leaf,
-    /// `multipart/*`: its parts.
+    /// `multipart/*`: its parts; none when there is no boundary or when it lies beyond the limits.
     Multipart(Vec<Part>),
     /// `message/rfc822` and `message/global`: the message in it. The root part's `header` and `body` lie in `body`.
+    /// Beyond the limits it is not looked into: the envelope is empty, and it holds a text without a header.
     Message(Box<Envelope>, Box<Part>),
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::settings::{Domains, S3Serving, Settings};
+use crate::settings::{Domains, ImapServing, S3Serving, Settings};
 
 /// Your own cloud: everything you own in one store, behind the protocols that your apps already speak.
 #[derive(Parser, Debug)]
@@ -337,9 +337,12 @@ pub struct ServeArgs {
     /// Where to serve S3 [default: 127.0.0.1:9000, with a certificate :9000]
     #[arg(long, env = "ALLOD_S3", value_name = "ADDR:PORT", value_parser = address, conflicts_with = "no_s3")]
     pub s3: Option<SocketAddr>,
-    /// Where to serve IMAP
+    /// Where to serve IMAP [default: 127.0.0.1:1143, with a certificate :143 (STARTTLS) and :993 (TLS)]
     #[arg(long, env = "ALLOD_IMAP", value_name = "ADDR:PORT", value_parser = address, conflicts_with = "no_imap")]
     pub imap: Option<SocketAddr>,
+    /// Where to serve IMAP by TLS from the start; needs a certificate
+    #[arg(long, env = "ALLOD_IMAPS", value_name = "ADDR:PORT", value_parser = address, conflicts_with = "no_imap")]
+    pub imaps: Option<SocketAddr>,
     /// Where to take mail from your apps
     #[arg(long, env = "ALLOD_SUBMISSION", value_name = "ADDR:PORT", value_parser = address, conflicts_with = "no_submission")]
     pub submission: Option<SocketAddr>,
@@ -387,7 +390,7 @@ pub struct ServeArgs {
 impl ServeArgs {
     /// The listeners that were asked for and that this build cannot serve.
     pub fn unserved(&self) -> Vec<&'static str> {
-        let asked = [&self.imap, &self.submission, &self.mx];
+        let asked = [&self.submission, &self.mx];
         crate::registry::LATER
             .into_iter()
             .zip(asked)
@@ -405,9 +408,16 @@ impl ServeArgs {
             region: self.s3_region.clone(),
             lifecycle_day_secs: self.s3_lifecycle_day,
         };
+        let imap = ImapServing {
+            enabled: self.no_imap.then_some(false),
+            listen: self.imap,
+            listen_tls: self.imaps,
+            ..ImapServing::default()
+        };
         Settings {
             http: self.http,
             s3: Some(s3),
+            imap: Some(imap),
             tls_cert: self.tls_cert.clone(),
             tls_key: self.tls_key.clone(),
             insecure: self.insecure.then_some(true),

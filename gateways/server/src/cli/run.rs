@@ -142,9 +142,11 @@ impl Shell {
         serve(core, &self.data, &settings, |served| {
             let url = served.first().map_or("", |one| one.url.as_str());
             let s3 = served.iter().find(|one| one.listener == "s3").map(|one| one.url.as_str());
+            let imap = served.iter().find(|one| one.listener.starts_with("imap"));
+            let imap = imap.map(|one| one.url.as_str());
             match &first {
                 Some(made) if self.json => println!("{}", json!({"url": url, "app": made})),
-                Some(made) => output::print_quickstart(made, url, s3, &self.data),
+                Some(made) => output::print_quickstart(made, url, s3, imap, &self.data),
                 None => println!(
                     "There is a store in {} already; make passwords for it with: allod app add ACCOUNT LABEL --grant all",
                     self.data.display()

@@ -1,0 +1,180 @@
+//! Reading messages: rows, what is known of each, and the bytes.
+
+use std::ops::{Bound, ControlFlow};
+
+use allod_formats::mail::Facts;
+use allod_meta::{KeyRange, Lookup, View};
+use allod_model::{ContentId, Error, NodeId, Result, Seq, Timestamp};
+use bytes::Bytes;
+
+use crate::content::Reader;
+use crate::fault::Res;
+use crate::mail::facts::{HEADER, part, structure_of};
+use crate::mail::marks::{Flags, KeywordId};
+use crate::mail::rows::{MessageRow, uid_at};
+use crate::mail::uids::UidSet;
+use crate::read::OpenFile;
+use crate::reading::Records;
+use crate::record::{Entry, decode};
+use crate::resolve::node;
+use crate::session::Session;
+
+/// Messages of one page at most.
+const PAGE_MESSAGES_MAX: usize = 1000;
+
+/// A message in a mailbox.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// UID.
+    pub uid: u32,
+    /// RFC822.SIZE, in bytes.
+    pub size: u64,
+    /// INTERNALDATE.
+    pub internal: Timestamp,
+    /// SAVEDATE (RFC 8514).
+    pub saved: Timestamp,
+    /// System flags.
+    pub flags: Flags,
+    /// Keywords; [`Session::keywords`] has their names.
+    pub keywords: Vec<KeywordId>,
+    /// MODSEQ.
+    pub modseq: Seq,
+    /// EMAILID (RFC 8474): the content, which copies share.
+    pub content: ContentId,
+    /// THREADID (RFC 8474).
+    pub thread: u64,
+    /// Envelope, structure, preview; where asked for.
+    pub facts: Option<Box<Facts>>,
+    /// The header with the empty line that ends it; where asked for, and when it is not very long.
+    pub header: Option<Bytes>,
+}
+
+/// What is wanted of each message beside its row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MessageParts {
+    /// [`Message::facts`].
+    pub facts: bool,
+    /// [`Message::header`].
+    pub header: bool,
+}
+
+impl Session {
+    /// Messages of a mailbox among `uids`, ascending, those above `after` (0: all), up to `limit` (at most 1,000). UIDs
+    /// that are gone are left out; fewer than `limit` does mean that there are no more.
+    ///
+    /// # Errors
+    /// `NotFound` when the mailbox is gone; `Corrupt`.
+    pub async fn messages(
+        &self,
+        mailbox: NodeId,
+        uids: &UidSet,
+        after: u32,
+        limit: usize,
+        parts: MessageParts,
+    ) -> Result<Vec<Message>> {
+        let (me, uids) = (self.clone(), uids.clone());
+        let limit = limit.clamp(1, PAGE_MESSAGES_MAX);
+        let read = move || me.messages_now(mailbox, &uids, after, limit, parts);
+        // One or a few messages are there sooner than a thread.
+        const FEW_MESSAGES: usize = 8;
+        if limit <= FEW_MESSAGES { Ok(read()?) } else { crate::core::blocking(read).await }
+    }
+
+    fn messages_now(
+        &self,
+        mailbox: NodeId,
+        uids: &UidSet,
+        after: u32,
+        limit: usize,
+        parts: MessageParts,
+    ) -> Res<Vec<Message>> {
+        let view = self.view()?;
+        self.check_mailbox(&view, mailbox)?;
+        let mut found = Vec::with_capacity(limit.min(64));
+        each_message(&view, self, mailbox, uids, after, |uid, row| {
+            found.push(self.message(&view, uid, row, parts)?);
+            Ok(if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
+        Ok(found)
+    }
+
+    fn message(&self, view: &View, uid: u32, row: MessageRow, parts: MessageParts) -> Res<Message> {
+        let facts = match parts.facts {
+            true => Some(Box::new(structure_of(view, self.handle(), row.content)?)),
+            false => None,
+        };
+        let header = match parts.header {
+            true => part(view, self.handle(), row.content, HEADER)?.map(Bytes::from),
+            false => None,
+        };
+        Ok(Message {
+            uid,
+            size: row.size,
+            internal: row.internal,
+            saved: row.saved,
+            flags: row.marks.flags,
+            keywords: row.marks.keywords,
+            modseq: row.modseq,
+            content: row.content,
+            thread: row.thread,
+            facts,
+            header,
+        })
+    }
+
+    /// Opens the bytes of a message.
+    ///
+    /// # Errors
+    /// `NotFound` when it is gone; `Corrupt`.
+    pub async fn open_message(&self, mailbox: NodeId, uid: u32) -> Result<OpenFile> {
+        Ok(self.open_message_now(mailbox, uid)?)
+    }
+
+    fn open_message_now(&self, mailbox: NodeId, uid: u32) -> Res<OpenFile> {
+        let view = self.view()?;
+        self.check_mailbox(&view, mailbox)?;
+        let row: Option<MessageRow> = view.record(&self.keys().message(mailbox, uid))?;
+        let row = row.ok_or_else(Error::not_found)?;
+        let entry: Option<Entry> = view.record(&self.keys().entry(mailbox, &row.key))?;
+        let entry = entry.ok_or_else(|| crate::commit::missing("the file of a message"))?;
+        let reader = Reader::open(self.core(), self.handle(), &view, row.content)?;
+        Ok(OpenFile::new(node(&row.key, &entry, None, Vec::new()), reader, self.clone()))
+    }
+}
+
+/// Visits the rows of messages among `uids` above `after`, ascending.
+pub fn each_message(
+    rows: &impl Lookup,
+    session: &Session,
+    mailbox: NodeId,
+    uids: &UidSet,
+    after: u32,
+    mut visit: impl FnMut(u32, MessageRow) -> Res<ControlFlow<()>>,
+) -> Res<()> {
+    let keys = session.keys();
+    let prefix = keys.messages(mailbox).len();
+    let mut flow = ControlFlow::Continue(());
+    for (first, last) in uids.ranges() {
+        let first = (*first).max(after.saturating_add(1));
+        if first > *last {
+            continue;
+        }
+        if first == *last {
+            let row: Option<MessageRow> = rows.record(&keys.message(mailbox, first))?;
+            flow = row.map_or(Ok(flow), |row| visit(first, row))?;
+        } else {
+            let (from, to) = (keys.message(mailbox, first), keys.message(mailbox, *last));
+            let range = KeyRange::new(Bound::Included(&from), Bound::Included(&to));
+            rows.each(&range, prefix, |key, value| {
+                if let Some(uid) = uid_at(key) {
+                    flow = visit(uid, decode(value)?)?;
+                }
+                Ok(flow)
+            })?;
+        }
+        if flow.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
