@@ -33,6 +33,7 @@ PREFERENCES = {
 }
 
 HEAD = """
+const { setTimeout } = ChromeUtils.importESModule("resource://gre/modules/Timer.sys.mjs");
 const { MailServices } = ChromeUtils.importESModule("resource:///modules/MailServices.sys.mjs");
 const server = MailServices.accounts.allServers.find(one => one.type == "imap");
 const root = server.rootFolder;
@@ -58,7 +59,11 @@ const folder = at("INBOX").QueryInterface(Ci.nsIMsgImapMailFolder); await wait(l
 server.performExpand(null);
 """
 FOLDERS = HEAD + "return root.descendants.map(one => ({ name: one.name, flags: one.flags, path: one.URI }));"
-UPDATE = HEAD + "const folder = at(args[0]).QueryInterface(Ci.nsIMsgImapMailFolder); await wait(listener => folder.updateFolderWithListener(null, listener));"
+# When the program updates the folder already by itself, the listener hears nothing.
+UPDATE = HEAD + """
+const folder = at(args[0]).QueryInterface(Ci.nsIMsgImapMailFolder);
+await Promise.race([wait(listener => folder.updateFolderWithListener(null, listener)), new Promise(resolve => setTimeout(resolve, 5000))]);
+"""
 LIST = HEAD + """
 const folder = at(args[0]);
 return headers(folder).map(h => ({ id: h.messageId, subject: h.mime2DecodedSubject, author: h.mime2DecodedAuthor, flags: h.flags, key: h.messageKey, size: h.messageSize,
