@@ -58,7 +58,12 @@ impl Delivery {
 
     /// Puts it into the mailboxes. Returns the accounts that could not have it, with the reason; they were all well
     /// when it was staged.
-    pub(crate) async fn finish(self, shared: &Shared, message: &Bytes, verdict: &Verdict) -> Vec<(String, allod_model::Error)> {
+    pub(crate) async fn finish(
+        self,
+        shared: &Shared,
+        message: &Bytes,
+        verdict: &Verdict,
+    ) -> Vec<(String, allod_model::Error)> {
         let mut failed = Vec::new();
         for (session, staged) in self.0 {
             let account = session.account();

@@ -129,9 +129,9 @@ impl Dns {
         };
         let answer = self.ask(&format!("{reversed}{list}"), RecordType::A).await.unwrap_or_default();
         // RFC 5782 §2.1: any in 127/8; Spamhaus tells its own errors in 127.255/16.
-        answer.iter().any(|data| {
-            matches!(data, RData::A(a) if a.0.octets()[0] == 127 && a.0.octets()[1] != 255)
-        })
+        answer
+            .iter()
+            .any(|data| matches!(data, RData::A(a) if a.0.octets()[0] == 127 && a.0.octets()[1] != 255))
     }
 
     async fn ask(&self, name: &str, kind: RecordType) -> Result<Vec<RData>, NoAnswer> {

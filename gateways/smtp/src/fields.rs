@@ -34,7 +34,10 @@ pub(crate) fn date(secs: i64) -> String {
 
 /// What may stand in a comment or a value: printable ASCII without what would end it.
 pub(crate) fn plain(text: &str) -> String {
-    text.chars().map(|c| if ('!'..='~').contains(&c) && !"()\\;\"".contains(c) { c } else { '?' }).take(255).collect()
+    text.chars()
+        .map(|c| if ('!'..='~').contains(&c) && !"()\\;\"".contains(c) { c } else { '?' })
+        .take(255)
+        .collect()
 }
 
 #[cfg(test)]

@@ -103,10 +103,7 @@ fn written(shared: &Shared, claimed: &Claimed, from: &str, to: &str) -> Vec<u8> 
         .attribute("charset", "utf-8")
         .attribute("method", claimed.method.name());
     let object = String::from_utf8_lossy(&claimed.bytes).into_owned();
-    let parts = vec![
-        MimePart::new("text/plain", format!("{text}\n")),
-        MimePart::new(kind, object),
-    ];
+    let parts = vec![MimePart::new("text/plain", format!("{text}\n")), MimePart::new(kind, object)];
     let domain = domain_of(from).unwrap_or_else(|| shared.options.hostname.clone());
     let builder = MessageBuilder::new()
         .from(from.to_owned())
@@ -123,7 +120,9 @@ fn written(shared: &Shared, claimed: &Claimed, from: &str, to: &str) -> Vec<u8> 
 pub(crate) async fn take(shared: &Shared, account: &str, message: &Bytes, verdict: &Verdict) {
     let Some(author) = verdict.author.as_ref().filter(|_| !verdict.junk) else { return };
     // Most mail has none: no need to take it apart.
-    if memchr::memmem::find(message, b"alendar").is_none() && memchr::memmem::find(message, b"ALENDAR").is_none() {
+    if memchr::memmem::find(message, b"alendar").is_none()
+        && memchr::memmem::find(message, b"ALENDAR").is_none()
+    {
         return;
     }
     let mut parts = Vec::new();

@@ -40,8 +40,8 @@ use std::sync::Arc;
 
 use allod_core::Core;
 use allod_kit::{
-    Gateway, ListenError, Listener, Mount, Peer, RequestBody, ResponseBody, StartTls, Stop, TcpOptions, full_body,
-    serve_tcp,
+    Gateway, ListenError, Listener, Mount, Peer, RequestBody, ResponseBody, StartTls, Stop, TcpOptions,
+    full_body, serve_tcp,
 };
 use async_trait::async_trait;
 use futures_util::future::join_all;

@@ -54,12 +54,18 @@ impl Records {
             None => "v=spf1 mx -all".to_owned(),
         };
         let record = |name: String, kind, value: String, purpose| Record { name, kind, value, purpose };
-        let txt = |name: &str, value: String, purpose| record(format!("{name}.{domain}"), "TXT", value, purpose);
+        let txt =
+            |name: &str, value: String, purpose| record(format!("{name}.{domain}"), "TXT", value, purpose);
         let srv = |service: &str, port: u16, purpose| {
             record(format!("{service}._tcp.{domain}"), "SRV", format!("0 1 {port} {host}."), purpose)
         };
         Ok(vec![
-            record(domain.to_owned(), "MX", format!("10 {host}."), "mail for the domain comes to this server"),
+            record(
+                domain.to_owned(),
+                "MX",
+                format!("10 {host}."),
+                "mail for the domain comes to this server",
+            ),
             record(domain.to_owned(), "TXT", sends, "SPF: who sends mail of the domain"),
             txt(
                 &format!("{RSA_SELECTOR}._domainkey"),
@@ -77,7 +83,12 @@ impl Records {
                 "DMARC: what others do with forgeries",
             ),
             txt("_mta-sts", format!("v=STSv1; id={}", policy_id(host)), "MTA-STS: mail comes encrypted"),
-            record(format!("mta-sts.{domain}"), "CNAME", format!("{host}."), "MTA-STS: where its policy is read"),
+            record(
+                format!("mta-sts.{domain}"),
+                "CNAME",
+                format!("{host}."),
+                "MTA-STS: where its policy is read",
+            ),
             txt(
                 "_smtp._tls",
                 format!("v=TLSRPTv1; rua=mailto:postmaster@{domain}"),
@@ -100,9 +111,9 @@ impl Records {
                 found.into_iter().map(|(preference, host)| format!("{preference} {host}.")).collect()
             }),
             "SRV" => dns.services(name).await.map(|found| {
-                let texts = found.into_iter().map(|(priority, weight, port, host)| {
-                    format!("{priority} {weight} {port} {host}.")
-                });
+                let texts = found
+                    .into_iter()
+                    .map(|(priority, weight, port, host)| format!("{priority} {weight} {port} {host}."));
                 texts.collect()
             }),
             "CNAME" => return self.check_alias(record).await,
@@ -133,7 +144,8 @@ fn compare(record: &Record, found: &[String]) -> Found {
     // Numbers of preference are the operator's affair; so is white space.
     let plain = |text: &str| {
         let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-        let start = if record.kind == "MX" { text.find(|c: char| !c.is_ascii_digit()).unwrap_or(0) } else { 0 };
+        let start =
+            if record.kind == "MX" { text.find(|c: char| !c.is_ascii_digit()).unwrap_or(0) } else { 0 };
         text[start..].to_owned()
     };
     let wanted = plain(&record.value);

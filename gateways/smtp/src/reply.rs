@@ -63,9 +63,7 @@ pub(crate) fn refusal(error: &Error) -> Reply {
         ErrorKind::Unauthenticated => Reply::new(535, "5.7.8", "Wrong user name or app password"),
         ErrorKind::OverQuota => Reply::new(452, "4.2.2", "The mailbox is full"),
         ErrorKind::TooLarge => match error.detail {
-            Detail::Limit(what, max) => {
-                Reply::new(552, "5.3.4", format!("Too much: {what}, at most {max}"))
-            }
+            Detail::Limit(what, max) => Reply::new(552, "5.3.4", format!("Too much: {what}, at most {max}")),
             _ => Reply::new(552, "5.3.4", "Too much"),
         },
         ErrorKind::HorizonPassed => Reply::new(451, "4.3.0", "Try again"),

@@ -91,7 +91,8 @@ fn bearer(text: &str) -> Step {
     }
     // RFC 5801 §4: `,` and `=` are escaped in a name.
     let named = header.find_map(|field| field.strip_prefix("a="));
-    let named = named.map(|name| name.replace("=2C", ",").replace("=3D", "=")).filter(|name| !name.is_empty());
+    let named =
+        named.map(|name| name.replace("=2C", ",").replace("=3D", "=")).filter(|name| !name.is_empty());
     let token = pairs.find_map(|pair| {
         let (scheme, token) = pair.strip_prefix("auth=")?.trim().split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())

@@ -22,8 +22,22 @@ pub(crate) const ED25519_SELECTOR: &str = "allod-ed25519";
 
 /// Fields that are signed where they are there (RFC 6376 §5.4.1).
 const SIGNED: [&str; 16] = [
-    "From", "Sender", "Reply-To", "To", "Cc", "Subject", "Date", "Message-ID", "In-Reply-To", "References",
-    "MIME-Version", "Content-Type", "Content-Transfer-Encoding", "List-Unsubscribe", "List-Unsubscribe-Post", "List-Id",
+    "From",
+    "Sender",
+    "Reply-To",
+    "To",
+    "Cc",
+    "Subject",
+    "Date",
+    "Message-ID",
+    "In-Reply-To",
+    "References",
+    "MIME-Version",
+    "Content-Type",
+    "Content-Transfer-Encoding",
+    "List-Unsubscribe",
+    "List-Unsubscribe-Post",
+    "List-Id",
 ];
 
 /// The keys that were used since the start.
@@ -95,7 +109,8 @@ fn read(domain: &str, rsa: &[u8], ed25519: &[u8]) -> Result<DomainKeys> {
     let rsa_public = encode(public.as_ref());
     let rsa_key = RsaKey::<Sha256>::from_key_der(rustls_pki_types::PrivateKeyDer::Pkcs8(rsa.to_vec().into()));
     let rsa_key = rsa_key.map_err(|error| unusable(&error))?;
-    let ed25519_key = Ed25519Key::from_pkcs8_maybe_unchecked_der(ed25519).map_err(|error| unusable(&error))?;
+    let ed25519_key =
+        Ed25519Key::from_pkcs8_maybe_unchecked_der(ed25519).map_err(|error| unusable(&error))?;
     let ed25519_public = encode(ed25519_key.public_key());
     Ok(DomainKeys {
         rsa: DkimSigner::from_key(rsa_key).domain(domain).selector(RSA_SELECTOR).headers(SIGNED),

@@ -97,11 +97,9 @@ impl Peer {
                 self.session = Some(session);
                 return Ok(Reply::new(235, "2.7.0", "Welcome"));
             }
-            Err(error) if error.kind == ErrorKind::Busy => return Err(End::Bye(Reply::new(
-                421,
-                "4.7.0",
-                "Too many failed logins; try again later",
-            ))),
+            Err(error) if error.kind == ErrorKind::Busy => {
+                return Err(End::Bye(Reply::new(421, "4.7.0", "Too many failed logins; try again later")));
+            }
             Err(error) if matches!(error.kind, ErrorKind::Denied) => {
                 Reply::new(535, "5.7.8", "This app password does not allow to send mail")
             }

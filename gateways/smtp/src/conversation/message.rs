@@ -67,10 +67,17 @@ impl Peer {
         }
     }
 
-    async fn finish(&mut self, transaction: Transaction, arriving: Arriving, by_lines: bool) -> Result<(), End> {
+    async fn finish(
+        &mut self,
+        transaction: Transaction,
+        arriving: Arriving,
+        by_lines: bool,
+    ) -> Result<(), End> {
         let (message, share): (Vec<u8>, Share) = match arriving.finish() {
             Ok(whole) => whole,
-            Err(Flaw::TooLarge) => return self.answer(Reply::new(552, "5.3.4", "The mail is too large")).await,
+            Err(Flaw::TooLarge) => {
+                return self.answer(Reply::new(552, "5.3.4", "The mail is too large")).await;
+            }
             Err(Flaw::NoRoom) => {
                 return self.answer(Reply::new(452, "4.3.1", "Too much at once; try again")).await;
             }

@@ -15,8 +15,8 @@ use allod_kit::{Accepted, StartTls, Stop};
 use tokio::time::{Instant, timeout_at};
 
 use crate::limits::{
-    COMMAND_TIME_MAX, CONNECTION_TIME_MAX, Counts, ERRORS_FREE, ERRORS_MAX, IDLE_COMMANDS_MAX, LINE_BYTES_MAX, SASL_BYTES_MAX,
-    TARPIT, network,
+    COMMAND_TIME_MAX, CONNECTION_TIME_MAX, Counts, ERRORS_FREE, ERRORS_MAX, IDLE_COMMANDS_MAX,
+    LINE_BYTES_MAX, SASL_BYTES_MAX, TARPIT, network,
 };
 use crate::reply::Reply;
 use crate::shared::{Role, Shared};
@@ -57,7 +57,9 @@ impl From<WireEnd> for End {
             WireEnd::Silent => End::bye("4.4.2", "Nothing came for too long"),
             WireEnd::TooMuch => End::Bye(Reply::new(521, "5.5.2", "Too much for one line or message")),
             // Where a line ends for the one who wrote it cannot be known, so nothing behind it is believed.
-            WireEnd::Bare => End::Bye(Reply::new(521, "5.5.2", "A line ends with CRLF, and nowhere else is CR or LF")),
+            WireEnd::Bare => {
+                End::Bye(Reply::new(521, "5.5.2", "A line ends with CRLF, and nowhere else is CR or LF"))
+            }
         }
     }
 }

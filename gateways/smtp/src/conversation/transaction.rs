@@ -162,11 +162,16 @@ impl Peer {
             self.listed = Some(found);
         }
         if let Some(Some(list)) = &self.listed {
-            return Some(Reply::new(554, "5.7.1", format!("Your address {} is listed by {list}", self.address)));
+            return Some(Reply::new(
+                554,
+                "5.7.1",
+                format!("Your address {} is listed by {list}", self.address),
+            ));
         }
         let from = self.transaction.as_ref().map_or("", |transaction| transaction.mail.from.as_str());
         let now = self.shared.now_secs();
-        let known = !self.shared.options.greylisting || self.shared.greylist.knows(self.address, from, to, now);
+        let known =
+            !self.shared.options.greylisting || self.shared.greylist.knows(self.address, from, to, now);
         (!known).then(|| Reply::new(451, "4.7.1", "Not known yet: try again in some minutes"))
     }
 }

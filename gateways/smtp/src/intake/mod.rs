@@ -18,7 +18,12 @@ pub(crate) use greylist::Greylist;
 pub(crate) use verify::Policy;
 
 /// Takes a mail. Positive only when every recipient has it on stable storage.
-pub(crate) async fn take(shared: &Shared, origin: &Origin, transaction: &Transaction, message: Vec<u8>) -> Reply {
+pub(crate) async fn take(
+    shared: &Shared,
+    origin: &Origin,
+    transaction: &Transaction,
+    message: Vec<u8>,
+) -> Reply {
     if let Err(reply) = check(&message) {
         return reply;
     }

@@ -76,7 +76,8 @@ fn lends_a_name(message: &[u8]) -> bool {
     let Some((name, address)) = from.rsplit_once('<') else { return false };
     let domain_of = |text: &str| {
         let (_, domain) = text.rsplit_once('@')?;
-        let end = domain.find(|c: char| !(c.is_ascii_alphanumeric() || "-.".contains(c))).unwrap_or(domain.len());
+        let end =
+            domain.find(|c: char| !(c.is_ascii_alphanumeric() || "-.".contains(c))).unwrap_or(domain.len());
         Some(domain[..end].trim_end_matches('.').to_lowercase()).filter(|domain| domain.contains('.'))
     };
     match (domain_of(name), domain_of(address)) {
@@ -92,7 +93,8 @@ mod tests {
 
     fn judged(name: &str, message: &str, signals: Signals) -> String {
         let origin = Origin { address: "192.0.2.1".parse().unwrap(), name: name.into(), protocol: "ESMTP" };
-        let verified = Verified { results: String::new(), author: None, domain: None, policy: Policy::Take, signals };
+        let verified =
+            Verified { results: String::new(), author: None, domain: None, policy: Policy::Take, signals };
         let score = score(&origin, message.as_bytes(), &verified);
         format!("{} {}", score.tenths(), score.0.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" "))
     }
@@ -104,7 +106,8 @@ mod tests {
         assert_eq!(judged("[192.0.2.1]", good, Signals::default()), "10 HELO_NO_NAME");
         let failing = Signals { spf_fail: true, no_reverse_name: true, ..Signals::default() };
         assert_eq!(judged("mx.x.example", good, failing), "40 SPF_FAIL NO_REVERSE_NAME");
-        let lent = "From: \"service@bank.example\" <a@x.example>\r\nTo: b@y\r\nDate: d\r\nMessage-ID: <m@x>\r\n\r\n";
+        let lent =
+            "From: \"service@bank.example\" <a@x.example>\r\nTo: b@y\r\nDate: d\r\nMessage-ID: <m@x>\r\n\r\n";
         assert_eq!(judged("mx.x.example", lent, Signals::default()), "25 FROM_NAME_IS_OTHER_ADDRESS");
         let bare = judged("x", "Subject: BUY THIS NOW\r\n\r\n", Signals::default());
         assert_eq!(bare, "70 HELO_NO_NAME NO_DATE NO_FROM NO_MESSAGE_ID NO_RECIPIENTS SUBJECT_SHOUTS");

@@ -7,8 +7,8 @@ use mail_auth::dmarc::Policy as DmarcPolicy;
 use mail_auth::dmarc::verify::DmarcParameters;
 use mail_auth::spf::verify::SpfParameters;
 use mail_auth::{
-    AuthenticatedMessage, AuthenticationResults, DkimOutput, DkimResult, DmarcOutput, DmarcResult, IprevResult,
-    SpfOutput, SpfResult,
+    AuthenticatedMessage, AuthenticationResults, DkimOutput, DkimResult, DmarcOutput, DmarcResult,
+    IprevResult, SpfOutput, SpfResult,
 };
 
 use crate::conversation::Origin;
@@ -57,7 +57,13 @@ pub(super) async fn verify(shared: &Shared, origin: &Origin, from: &str, message
             let results = format!(
                 "Authentication-Results: {host};\r\n\tspf=temperror;\r\n\tdkim=temperror;\r\n\tdmarc=temperror\r\n"
             );
-            Verified { results, author: None, domain: None, policy: Policy::Take, signals: Signals::default() }
+            Verified {
+                results,
+                author: None,
+                domain: None,
+                policy: Policy::Take,
+                signals: Signals::default(),
+            }
         }
     }
 }
@@ -134,7 +140,8 @@ fn stands_for(
     let Some(domain) = domain_of(author) else { return false };
     let signed = dkim.iter().any(|one| {
         let by = one.signature().map(|signature| signature.d.to_lowercase()).unwrap_or_default();
-        *one.result() == DkimResult::Pass && (by == domain || domain.ends_with(&format!(".{by}")) && by.contains('.'))
+        *one.result() == DkimResult::Pass
+            && (by == domain || domain.ends_with(&format!(".{by}")) && by.contains('.'))
     });
     signed || (spf.result() == SpfResult::Pass && envelope_domain == domain)
 }

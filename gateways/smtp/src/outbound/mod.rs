@@ -136,7 +136,9 @@ impl Sender {
         let old = now.0 - base > GIVE_UP_SECS * 1000;
         let each = mail.recipients.iter().zip(attempts);
         each.map(|(one, attempt)| match attempt {
-            Attempt::Later(answer, _) if old => Attempt::Failed(format!("5.4.7 Not delivered in time: {answer}")),
+            Attempt::Later(answer, _) if old => {
+                Attempt::Failed(format!("5.4.7 Not delivered in time: {answer}"))
+            }
             Attempt::Later(answer, _) => Attempt::Later(answer, now.plus_secs(wait_secs(one.tries))),
             other => other,
         })
@@ -166,7 +168,8 @@ impl Sender {
             }
         };
         let now = self.shared.core.now();
-        let due = |one: &allod_core::post::QueuedRecipient| one.state == RecipientState::Waiting && one.next <= now;
+        let due =
+            |one: &allod_core::post::QueuedRecipient| one.state == RecipientState::Waiting && one.next <= now;
         let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (number, one) in mail.recipients.iter().enumerate().filter(|(_, one)| due(one)) {
             let address = &one.recipient.address;

@@ -6,7 +6,8 @@
 use std::fmt::Write;
 
 use allod_core::post::{
-    Attempt, NOTIFY_DELAY, NOTIFY_FAILURE, NOTIFY_NEVER, NOTIFY_SUCCESS, Queue, Queued, QueuedRecipient, RecipientState,
+    Attempt, NOTIFY_DELAY, NOTIFY_FAILURE, NOTIFY_NEVER, NOTIFY_SUCCESS, Queue, Queued, QueuedRecipient,
+    RecipientState,
 };
 use bytes::Bytes;
 
@@ -45,7 +46,8 @@ pub(super) async fn failed(shared: &Shared, queue: &Queue, mail: &Queued, attemp
             _ => {}
         }
     }
-    let (bad, good): (Vec<Told<'_>>, Vec<Told<'_>>) = told.into_iter().partition(|one| one.action == "failed");
+    let (bad, good): (Vec<Told<'_>>, Vec<Told<'_>>) =
+        told.into_iter().partition(|one| one.action == "failed");
     if !bad.is_empty() {
         let intro = "This mail could not be delivered to:";
         report(shared, queue, mail, "Undelivered mail", intro, &bad).await;
@@ -60,7 +62,11 @@ pub(super) async fn late(shared: &Shared, queue: &Queue, mail: &Queued) -> bool 
     let waits = |one: &&QueuedRecipient| {
         let notify = one.recipient.notify;
         let asked = notify == 0 || notify & NOTIFY_DELAY != 0;
-        one.state == RecipientState::Waiting && !one.told_late && one.tries > 0 && asked && notify & NOTIFY_NEVER == 0
+        one.state == RecipientState::Waiting
+            && !one.told_late
+            && one.tries > 0
+            && asked
+            && notify & NOTIFY_NEVER == 0
     };
     let told: Vec<Told<'_>> = mail
         .recipients
@@ -76,7 +82,14 @@ pub(super) async fn late(shared: &Shared, queue: &Queue, mail: &Queued) -> bool 
     true
 }
 
-async fn report(shared: &Shared, queue: &Queue, mail: &Queued, subject: &str, intro: &str, told: &[Told<'_>]) {
+async fn report(
+    shared: &Shared,
+    queue: &Queue,
+    mail: &Queued,
+    subject: &str,
+    intro: &str,
+    told: &[Told<'_>],
+) {
     // RFC 5321 §6.1: what came without a reverse path is answered by nothing.
     if mail.envelope.from.is_empty() {
         return;
@@ -146,7 +159,8 @@ fn written(
         let head = memchr::memmem::find(original, b"\r\n\r\n").map_or(original.len(), |at| at + 2);
         ("text/rfc822-headers", &original[..head])
     };
-    let _ = write!(text, "\r\n--{boundary}\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
+    let _ =
+        write!(text, "\r\n--{boundary}\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
     [text.as_bytes(), part, format!("\r\n--{boundary}--\r\n").as_bytes()].concat()
 }
 
@@ -178,7 +192,10 @@ fn enhanced(answer: &str, action: &str) -> String {
         let numeric = |part: Option<&str>| {
             part.is_some_and(|part| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit()))
         };
-        numbers.next() == Some(class) && numeric(numbers.next()) && numeric(numbers.next()) && numbers.next().is_none()
+        numbers.next() == Some(class)
+            && numeric(numbers.next())
+            && numeric(numbers.next())
+            && numbers.next().is_none()
     };
     let found = answer.split_whitespace().take(3).find(is_status);
     found.map_or_else(|| format!("{class}.0.0"), str::to_owned)

@@ -32,7 +32,10 @@ pub(crate) async fn next_hops(shared: &Shared, domain: &str) -> Result<Vec<NextH
             Ok(address) => vec![address],
             Err(_) if smarthost.host == "localhost" => vec![IpAddr::from([127, 0, 0, 1])],
             Err(_) => shared.dns.addresses(&smarthost.host).await.map_err(|_| {
-                Attempt::Later(format!("4.4.3 The address of {} is not known now", smarthost.host), Timestamp(0))
+                Attempt::Later(
+                    format!("4.4.3 The address of {} is not known now", smarthost.host),
+                    Timestamp(0),
+                )
             })?,
         };
         let hop = |address| NextHop {
@@ -68,7 +71,9 @@ async fn exchangers(shared: &Shared, domain: &str) -> Result<Vec<String>, Attemp
         Ok(found) => found,
         // RFC 5321 §5.1: without MX the domain itself.
         Err(NoAnswer::NoRecords) => return Ok(vec![domain.to_owned()]),
-        Err(NoAnswer::NoName) => return Err(Attempt::Failed(format!("5.1.2 The domain {domain} does not exist"))),
+        Err(NoAnswer::NoName) => {
+            return Err(Attempt::Failed(format!("5.1.2 The domain {domain} does not exist")));
+        }
         Err(NoAnswer::Unavailable) => {
             return Err(Attempt::Later(format!("4.4.3 The DNS does not answer for {domain}"), Timestamp(0)));
         }
@@ -80,7 +85,8 @@ async fn exchangers(shared: &Shared, domain: &str) -> Result<Vec<String>, Attemp
     // RFC 5321 §5.1: those that are not better than this server are not asked, or mail would go in circles.
     let own = found.iter().find(|(_, host)| host.eq_ignore_ascii_case(&shared.options.hostname));
     let limit = own.map_or(u32::from(u16::MAX) + 1, |(preference, _)| u32::from(*preference));
-    let better = found.into_iter().filter(|(preference, host)| u32::from(*preference) < limit && !host.is_empty());
+    let better =
+        found.into_iter().filter(|(preference, host)| u32::from(*preference) < limit && !host.is_empty());
     let hosts: Vec<String> = better.map(|(_, host)| host).take(EXCHANGERS_MAX).collect();
     match hosts.is_empty() {
         true => Err(Attempt::Failed(format!("5.4.6 Mail for {domain} leads back to this server"))),

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use allod_core::post::{Attempt, NOTIFY_DELAY, NOTIFY_FAILURE, NOTIFY_NEVER, NOTIFY_SUCCESS, Queued, Recipient};
+use allod_core::post::{
+    Attempt, NOTIFY_DELAY, NOTIFY_FAILURE, NOTIFY_NEVER, NOTIFY_SUCCESS, Queued, Recipient,
+};
 use allod_model::Timestamp;
 use bytes::Bytes;
 use lettre::Address;
@@ -10,7 +12,9 @@ use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Rcpt};
-use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter, RcptParameter};
+use lettre::transport::smtp::extension::{
+    ClientId, Extension, MailBodyParameter, MailParameter, RcptParameter,
+};
 
 use super::NextHop;
 use crate::shared::{Shared, SmarthostTls};
@@ -78,7 +82,9 @@ async fn open(shared: &Shared, hop: &NextHop) -> Result<AsyncSmtpConnection, Ref
                 return Ok(connection);
             }
             // RFC 7435: whoever he is, better encrypted to him than readable by all.
-            match timed(COMMAND_TIME_MAX, connection.starttls(parameters(hop, true)?, &own_name(shared))).await {
+            match timed(COMMAND_TIME_MAX, connection.starttls(parameters(hop, true)?, &own_name(shared)))
+                .await
+            {
                 Ok(()) => Ok(connection),
                 Err(_) => connect(shared, hop, None).await,
             }
@@ -122,7 +128,8 @@ async fn connect(
     tls: Option<TlsParameters>,
 ) -> Result<AsyncSmtpConnection, Refusal> {
     let name = own_name(shared);
-    let connecting = AsyncSmtpConnection::connect_tokio1(hop.address, Some(CONNECT_TIME_MAX), &name, tls, None);
+    let connecting =
+        AsyncSmtpConnection::connect_tokio1(hop.address, Some(CONNECT_TIME_MAX), &name, tls, None);
     match timed(COMMAND_TIME_MAX, connecting).await {
         // What a server says in its greeting is of that server; another one may take it.
         Err(Refusal::Never(answer)) => Err(Refusal::Later(answer)),
@@ -237,14 +244,16 @@ async fn offers_dsn(shared: &Shared, connection: &mut AsyncSmtpConnection) -> bo
 }
 
 fn dsn_of_mail(mail: &Queued) -> Vec<MailParameter> {
-    let other = |keyword: &str, value: String| MailParameter::Other { keyword: keyword.into(), value: Some(value) };
+    let other =
+        |keyword: &str, value: String| MailParameter::Other { keyword: keyword.into(), value: Some(value) };
     let full = mail.envelope.return_full.map(|full| other("RET", if full { "FULL" } else { "HDRS" }.into()));
     let id = mail.envelope.id.as_ref().map(|id| other("ENVID", id.clone()));
     full.into_iter().chain(id).collect()
 }
 
 fn dsn_of_recipient(recipient: &Recipient) -> Vec<RcptParameter> {
-    let other = |keyword: &str, value: String| RcptParameter::Other { keyword: keyword.into(), value: Some(value) };
+    let other =
+        |keyword: &str, value: String| RcptParameter::Other { keyword: keyword.into(), value: Some(value) };
     let words = [
         (NOTIFY_NEVER, "NEVER"),
         (NOTIFY_SUCCESS, "SUCCESS"),

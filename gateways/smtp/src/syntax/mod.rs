@@ -15,13 +15,22 @@ pub(crate) use parameters::{Body, HOLD_SECS_MAX, Hold};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Command {
     /// EHLO, or HELO where it is not extended.
-    Hello { name: String, extended: bool },
+    Hello {
+        name: String,
+        extended: bool,
+    },
     Mail(Mail),
     Rcpt(Rcpt),
     Data,
     /// RFC 3030 §2.
-    Bdat { bytes: u64, last: bool },
-    Auth { mechanism: String, initial: Option<String> },
+    Bdat {
+        bytes: u64,
+        last: bool,
+    },
+    Auth {
+        mechanism: String,
+        initial: Option<String>,
+    },
     StartTls,
     Rset,
     Noop,

@@ -113,7 +113,8 @@ pub(super) fn rcpt(to: String, text: &str, announced: Announced) -> Result<Rcpt,
                 let original = original.filter(|text| {
                     let mut parts = text.splitn(2, ';');
                     let kind = parts.next().unwrap_or_default();
-                    let is_kind = !kind.is_empty() && kind.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+                    let is_kind =
+                        !kind.is_empty() && kind.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
                     is_kind && parts.next().is_some_and(|address| !address.is_empty())
                 });
                 rcpt.original = Some(original.ok_or_else(|| wrong("ORCPT"))?);
