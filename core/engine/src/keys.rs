@@ -29,7 +29,8 @@
 //! | `S` | part, … | messages of scheduling on their way: [`crate::schedule`] |
 //! | `P` | folder | a subtree out of the tree, to be taken apart |
 //!
-//! Tables with small letters belong to mailboxes: [`crate::mail`]; `q` holds mails that wait to be sent: [`crate::post`].
+//! Tables with small letters belong to mailboxes: [`crate::mail`]; `q` holds mails that wait to be sent and `r` rules
+//! for those that arrive: [`crate::post`].
 
 use allod_model::{AccountId, ContentId, EntryKey, NodeId, Seq};
 
@@ -78,6 +79,7 @@ pub enum Table {
     Inner = b'f',
     Span = b'g',
     Queue = b'q',
+    Filing = b'r',
 }
 
 /// Builds keys of one account.

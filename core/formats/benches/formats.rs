@@ -7,7 +7,7 @@ use allod_formats::card::{self, Card};
 use allod_formats::collation::{Collation, MatchType, TextMatch};
 use allod_formats::value::Utc;
 use allod_formats::zone::Zone;
-use allod_formats::{Budget, Document, Limits};
+use allod_formats::{Budget, Document, Limits, mail};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 const EVENT: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//y//EN\r\nBEGIN:VTIMEZONE\r\nTZID:Europe/Berlin\r\n\
@@ -69,11 +69,58 @@ fn cards(c: &mut Criterion) {
     });
 }
 
+/// A message as most are: a header with what relays add, a text, the same in HTML, a small picture; 20 KiB.
+fn message() -> Vec<u8> {
+    let mut text = String::new();
+    for n in 0..8 {
+        text += &format!(
+            "Received: from mx{n}.example.org (mx{n}.example.org [192.0.2.{n}])\r\n\tby mail.example.com (Postfix) with \
+             ESMTPS id 4XYZ{n}\r\n\tfor <jane@example.com>; Mon,  1 Jul 2024 10:0{n}:00 +0200 (CEST)\r\n"
+        );
+    }
+    text += "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=example.org; s=2024;\r\n\th=from:to:subject:date; \
+        bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=;\r\n\tb=";
+    text += &"dGhpcyBpcyBhIHNpZ25hdHVyZQ".repeat(12);
+    text += "\r\nFrom: =?utf-8?q?J=C3=B6rg_M=C3=BCller?= <joerg@example.org>\r\nTo: Jane Doe <jane@example.com>, \
+        \"Team, the\" <team@example.com>\r\nCc: a@example.com, b@example.com\r\nSubject: Re: [list] \
+        =?utf-8?q?Gr=C3=BC=C3=9Fe?= from the mountains\r\nDate: Mon, 1 Jul 2024 10:00:00 +0200\r\nMessage-ID: \
+        <20240701.1@example.org>\r\nReferences: <1@example.org> <2@example.org> <3@example.org>\r\nIn-Reply-To: \
+        <3@example.org>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/related; boundary=\"=_outer\"\r\n\r\n--=_outer\r\n\
+        Content-Type: multipart/alternative; boundary=\"=_inner\"\r\n\r\n--=_inner\r\nContent-Type: text/plain; \
+        charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
+    text += &"We are well and hope that you are, too. The weather is fine here in the =\r\nmountains, and caf=C3=A9s \
+        are open.\r\n"
+        .repeat(25);
+    text += "--=_inner\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<html><head><style>p { margin: 0 }</style>\
+        </head><body>\r\n";
+    text += &"<p class=\"x\">We are <b>well</b> and hope that you are, too.&nbsp;The weather is fine here.</p>\r\n".repeat(50);
+    text += "</body></html>\r\n--=_inner--\r\n--=_outer\r\nContent-Type: image/png; name=\"view.png\"\r\n\
+        Content-Disposition: inline; filename=\"view.png\"\r\nContent-ID: <1>\r\nContent-Transfer-Encoding: base64\r\n\r\n";
+    while text.len() < 20 * 1024 {
+        text += "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9\r\n";
+    }
+    (text + "--=_outer--\r\n").into_bytes()
+}
+
+fn messages(c: &mut Criterion) {
+    let bytes = message();
+    c.bench_function("read a message of 20 KiB", |b| b.iter(|| mail::read(black_box(&bytes))));
+    let facts = mail::read(&bytes);
+    c.bench_function("search text of a message of 20 KiB", |b| {
+        b.iter(|| mail::search_text(black_box(&bytes), &facts));
+    });
+    let names =
+        ["from", "to", "cc", "subject", "date", "message-id", "references", "content-type", "x-priority"];
+    c.bench_function("nine fields of a header", |b| {
+        b.iter(|| mail::header::select(black_box(facts.root.header.of(&bytes)), &names, false));
+    });
+}
+
 /// What criterion runs.
 mod group {
     #![allow(missing_docs, reason = "the macro writes functions without comments")]
-    use super::{calendars, cards, criterion_group};
-    criterion_group!(all, calendars, cards);
+    use super::{calendars, cards, criterion_group, messages};
+    criterion_group!(all, calendars, cards, messages);
 }
 
 criterion_main!(group::all);

@@ -1,9 +1,10 @@
-//! iCalendar and vCard: bytes to facts.
+//! iCalendar, vCard and mail: bytes to facts.
 //!
 //! The client's bytes are the truth and are never written anew. A [`Document`] is a tree of components and properties
 //! over the original bytes: every item knows its span, so what leaves in part, in pieces or in another version is made
 //! of the lines as they came, folds included. Beside the tree stand typed [values](value), time [zones](zone),
 //! [recurrence](recur), and what the gateways and core's rules ask of [calendars](calendar) and [cards](card).
+//! [Mail](mail) is read by its own rules: it is never refused, and its facts say where each part stands.
 //!
 //! The crate refuses to know: I/O, async, the clock, accounts, XML, HTTP. Everything is a function of bytes, within
 //! [limits] and a [`Budget`].

@@ -29,7 +29,7 @@ mod thread;
 mod word;
 
 pub use body::{UnknownEncoding, decode_body, part_text};
-pub use bound::{FACTS_TEXT_BYTES_MAX, VALUE_BYTES_MAX};
+pub use bound::{FACTS_BYTES_MAX, VALUE_BYTES_MAX};
 pub use check::is_message;
 pub use date::sent;
 pub use facts::{Address, Disposition, Envelope, Facts, Inner, Parameter, Part, Sent, Span};

@@ -39,6 +39,8 @@ pub(crate) enum Step {
     Claim(Claim),
     /// The response cannot be understood.
     Wrong(&'static str),
+    /// RFC 4616 §2: somebody would act for somebody else.
+    NotForOthers,
 }
 
 impl Mechanism {
@@ -91,7 +93,7 @@ fn plain(text: &str) -> Step {
         return Step::Wrong("Expected a name and a password");
     };
     if !acts_as.is_empty() && acts_as != username {
-        return Step::Wrong("Nobody acts for somebody else here");
+        return Step::NotForOthers;
     }
     password(username.to_owned(), secret)
 }

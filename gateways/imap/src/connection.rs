@@ -20,6 +20,8 @@ use crate::syntax::ast::Tagged;
 use crate::syntax::{self, Reading};
 use crate::wire::{Abort, Code, Completion, Io, Output, ReadEnd, Reader, Status, Transport};
 
+/// Why somebody who is never understood is shown the door.
+const TOO_BAD: &str = "Too many commands that are not understood";
 /// Time for the last words.
 const GOODBYE_TIME_MAX: Duration = Duration::from_secs(2);
 /// Time for the client to close its side after them.
@@ -138,16 +140,21 @@ impl Client {
 
     /// Whether a password may be sent as things are.
     fn may_login(&self) -> bool {
-        self.tls || self.address.is_loopback() || self.shared.options.insecure
+        may_login(self.tls, self.address, self.shared.options.insecure)
     }
 
     /// How names are written now.
     fn reading(&self) -> Reading {
-        Reading { utf8: self.out.enabled().utf8() }
+        Reading::of(self.out.enabled())
     }
 
     /// Understands a command, or answers that it is none.
     async fn understand(&mut self, bytes: Vec<u8>) -> Result<Option<Tagged>, End> {
+        // Some clients send an empty line after a literal.
+        if bytes.trim_ascii().is_empty() {
+            self.bad += 1;
+            return if self.bad > BAD_MAX { Err(End::bye(TOO_BAD)) } else { Ok(None) };
+        }
         let understood = syntax::command(&bytes, self.reading());
         // It may hold a password.
         let bytes = zeroize::Zeroizing::new(bytes);
@@ -178,7 +185,7 @@ impl Client {
         self.out.raw(printable(&text).as_bytes()).end();
         self.out.flush().await?;
         if self.bad > BAD_MAX {
-            return Err(End::bye("Too many commands that are not understood"));
+            return Err(End::bye(TOO_BAD));
         }
         Ok(())
     }
@@ -203,6 +210,11 @@ impl Client {
             self.reader.drain(DRAIN_TIME_MAX).await;
         }
     }
+}
+
+/// RFC 9051 §11.1: no password where others can read it.
+pub(crate) fn may_login(tls: bool, address: IpAddr, insecure: bool) -> bool {
+    tls || insecure || address.is_loopback()
 }
 
 /// Nothing that could end a line early.

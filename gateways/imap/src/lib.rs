@@ -108,3 +108,6 @@ impl Gateway for Imap {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,7 @@ const FLOORS: [(&str, u32); 13] = [
 ];
 
 /// Outside crates with one home, and the packages that may name them.
-const HOMES: [(&str, &[&str]); 20] = [
+const HOMES: [(&str, &[&str]); 22] = [
     ("redb", &["allod-meta"]),
     ("fjall", &["allod-meta"]),
     ("sled", &["allod-meta"]),
@@ -30,6 +30,8 @@ const HOMES: [(&str, &[&str]); 20] = [
     ("aws-lc-rs", &["allod-blobs"]),
     ("argon2", &["allod-blobs", "allod-core"]),
     ("unicode-normalization", &["allod-formats"]),
+    ("charset", &["allod-formats"]),
+    ("html-escape", &["allod-formats"]),
     ("quick-xml", &["allod-dav"]),
     ("s3s", &["allod-s3"]),
     ("imap-codec", &["allod-imap"]),

@@ -44,6 +44,10 @@ impl StagedMessage {
         self.finished.size
     }
 
+    pub(crate) fn facts(&self) -> &MailFacts {
+        &self.facts
+    }
+
     /// Writes the rows of its content, which starts with one reference.
     pub(crate) fn record(&self, commit: &mut Commit) -> Res<ContentId> {
         let finished = &self.finished;
@@ -75,13 +79,31 @@ pub struct Appended {
 }
 
 /// What a commit needs of a message.
-struct Part {
+pub(crate) struct Part {
     upload: Arc<Upload>,
     finished: Arc<Finished>,
     facts: Arc<MailFacts>,
     flags: Flags,
     keywords: Vec<String>,
     internal: Option<Timestamp>,
+}
+
+impl Part {
+    pub(crate) fn new(
+        staged: StagedMessage,
+        flags: Flags,
+        keywords: Vec<String>,
+        internal: Option<Timestamp>,
+    ) -> Part {
+        let StagedMessage { upload, finished, facts } = staged;
+        Part { upload, finished, facts, flags, keywords, internal }
+    }
+
+    /// Writes the rows of its content, which starts with one reference.
+    fn record(&self, commit: &mut Commit) -> Res<ContentId> {
+        let finished = &self.finished;
+        self.upload.record(commit, finished.size, finished.digest.0, &finished.stored)
+    }
 }
 
 impl Session {
@@ -159,14 +181,7 @@ impl Session {
         if messages.len() > APPEND_MESSAGES_MAX {
             return Err(Error::too_large("messages of one append", APPEND_MESSAGES_MAX as u64));
         }
-        let part = |message: NewMessage| Part {
-            upload: message.staged.upload,
-            finished: message.staged.finished,
-            facts: message.staged.facts,
-            flags: message.flags,
-            keywords: message.keywords,
-            internal: message.internal,
-        };
+        let part = |new: NewMessage| Part::new(new.staged, new.flags, new.keywords, new.internal);
         let parts: Arc<Vec<Part>> = Arc::new(messages.into_iter().map(part).collect());
         let (keep, at) = (parts.clone(), mailbox.clone());
         let body = move |me: &Session, commit: &mut Commit| {
@@ -198,9 +213,43 @@ impl Session {
         Ok(Appended { mailbox, uid_validity: uid_validity(mailbox), uids })
     }
 
+    /// Puts one message into several mailboxes; its content is stored once.
+    pub(crate) fn append_everywhere(
+        &self,
+        commit: &mut Commit,
+        paths: &[Path],
+        part: &Part,
+    ) -> Res<Vec<u32>> {
+        let content = part.record(commit)?;
+        let mut uids = Vec::with_capacity(paths.len());
+        for (n, path) in paths.iter().enumerate() {
+            self.scope().check_write(path, Rights::Append)?;
+            let (mailbox, row) = find_folder(&*commit.txn, commit.keys, path)?;
+            if row.kind != Kind::Mailbox {
+                return fail(ErrorKind::WrongKind, format!("{path} is not a mailbox"));
+            }
+            if n > 0 {
+                commit.retain(content)?;
+            }
+            uids.push(self.append_content(commit, mailbox, part, content)?);
+        }
+        self.check_quota_after(commit)?;
+        Ok(uids)
+    }
+
     fn append_part(&self, commit: &mut Commit, mailbox: NodeId, part: &Part) -> Res<u32> {
+        let content = part.record(commit)?;
+        self.append_content(commit, mailbox, part, content)
+    }
+
+    fn append_content(
+        &self,
+        commit: &mut Commit,
+        mailbox: NodeId,
+        part: &Part,
+        content: ContentId,
+    ) -> Res<u32> {
         let finished = &part.finished;
-        let content = part.upload.record(commit, finished.size, finished.digest.0, &finished.stored)?;
         let thread = commit.learn_mail(content, &part.facts)?;
         let mut keywords = part.keywords.iter().map(|name| commit.keyword(name)).collect::<Res<Vec<_>>>()?;
         keywords.sort_unstable();

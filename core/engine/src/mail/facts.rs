@@ -3,7 +3,7 @@
 //! Sealed under the account's key, as the content is: an envelope and the text of a mail tell as much as the mail. Four
 //! parts lie apart, so that each question reads only what it needs.
 
-use allod_formats::mail::{Facts, SearchText};
+use allod_formats::mail::{Address, Facts, SearchText, fold};
 use allod_meta::Lookup;
 use allod_model::{ContentId, Result};
 
@@ -46,12 +46,27 @@ impl MailFacts {
     pub(crate) fn read(bytes: &[u8]) -> MailFacts {
         let facts = allod_formats::mail::read(bytes);
         let text = allod_formats::mail::search_text(bytes, &facts);
-        let signature = Signature::of(&[&text.header, &text.body]);
+        let signature = Signature::of(&[&text.header, &text.body, &addresses(&facts)]);
         let header = bytes.get(facts.root.header.start as usize..facts.root.header.end as usize);
         let header = header.filter(|header| header.len() <= HEADER_BYTES_MAX).map(<[u8]>::to_vec);
         let text = Some(text).filter(|text| text.header.len() + text.body.len() <= TEXT_BYTES_MAX);
         MailFacts { facts, header, text, signature }
     }
+}
+
+/// The addresses of an envelope as `mailbox@host`, whatever comments and folds they were written with.
+fn addresses(facts: &Facts) -> String {
+    let envelope = &facts.envelope;
+    let lists =
+        [&envelope.from, &envelope.sender, &envelope.reply_to, &envelope.to, &envelope.cc, &envelope.bcc];
+    lists.into_iter().flatten().map(plain_address).collect::<Vec<_>>().join("\n")
+}
+
+/// An address as `mailbox@host`, folded.
+pub fn plain_address(address: &Address) -> String {
+    let part =
+        |part: &Option<Vec<u8>>| String::from_utf8_lossy(part.as_deref().unwrap_or_default()).into_owned();
+    fold(&format!("{}@{}", part(&address.mailbox), part(&address.host)))
 }
 
 impl Commit<'_, '_> {

@@ -31,6 +31,8 @@ pub struct MailboxRow {
     pub keywords: Vec<KeywordId>,
     /// What it is for (RFC 6154).
     pub special: Option<SpecialUse>,
+    /// Messages above this UID were told to no session as `\Recent` yet (RFC 3501 §2.3.2).
+    pub recent_after: u32,
 }
 
 /// A message under its UID.

@@ -12,7 +12,7 @@ use allod_model::{ContentId, NodeId, Result, Seq, Timestamp};
 
 use crate::content::Reader;
 use crate::fault::Res;
-use crate::mail::facts::{self, HEADER, SIGNATURE, part, structure_of};
+use crate::mail::facts::{self, HEADER, SIGNATURE, part, plain_address, structure_of};
 use crate::mail::fetch::each_message;
 use crate::mail::marks::{Flags, KeywordId, Keywords};
 use crate::mail::rows::{MailboxRow, MessageRow, keywords, mailbox_row};
@@ -272,7 +272,8 @@ impl Opened<'_> {
         match field {
             Field::Header(name) => {
                 let values = header::values(self.header()?, name);
-                Ok(values.iter().any(|value| needle.is_empty() || fold(value).contains(needle)))
+                let found = values.iter().any(|value| needle.is_empty() || fold(value).contains(needle));
+                Ok(found || (needle.contains('@') && self.has_address(name, needle)?))
             }
             Field::Body => Ok(self.text()?.body.contains(needle)),
             Field::Text => {
@@ -280,6 +281,21 @@ impl Opened<'_> {
                 Ok(text.header.contains(needle) || text.body.contains(needle))
             }
         }
+    }
+
+    /// An address is found by what it is, too, not only by how it was written.
+    fn has_address(&self, name: &str, needle: &str) -> Res<bool> {
+        let facts = structure_of(self.search.view, self.search.session.handle(), self.row.content)?;
+        let list = match name.to_ascii_lowercase().as_str() {
+            "from" => &facts.envelope.from,
+            "sender" => &facts.envelope.sender,
+            "reply-to" => &facts.envelope.reply_to,
+            "to" => &facts.envelope.to,
+            "cc" => &facts.envelope.cc,
+            "bcc" => &facts.envelope.bcc,
+            _ => return Ok(false),
+        };
+        Ok(list.iter().any(|address| plain_address(address).contains(needle)))
     }
 
     fn signature(&mut self) -> Res<&Signature> {

@@ -40,6 +40,8 @@ pub struct MailboxStatus {
     pub exists: u32,
     /// UNSEEN: how many.
     pub unseen: u32,
+    /// RECENT: messages that no session was told of as such (RFC 3501 §2.3.2).
+    pub recent: u32,
     /// DELETED.
     pub deleted: u32,
     /// SIZE, in bytes.
@@ -67,9 +69,25 @@ pub struct Selected {
 
 /// UIDs of mailboxes in use, each as of a commit.
 #[derive(Default)]
-pub struct UidCache(Mutex<HashMap<NodeId, (Seq, Arc<Uids>)>>);
+pub struct UidCache(Mutex<HashMap<NodeId, (Seq, Arc<Uids>)>>, Mutex<HashMap<NodeId, u32>>);
 
 impl UidCache {
+    /// The UID above which messages are recent, by what is stored and what was claimed since.
+    pub fn recent_after(&self, folder: NodeId, stored: u32) -> u32 {
+        self.1.lock().get(&folder).copied().unwrap_or(0).max(stored)
+    }
+
+    /// Claims what is recent up to a UID.
+    pub fn claim_recent(&self, folder: NodeId, stored: u32, up_to: u32) -> Option<(u32, u32)> {
+        let mut claimed = self.1.lock();
+        let after = claimed.get(&folder).copied().unwrap_or(0).max(stored);
+        if up_to <= after {
+            return None;
+        }
+        claimed.insert(folder, up_to);
+        Some((after + 1, up_to))
+    }
+
     /// The UIDs of a mailbox as `view` shows it; `now` is the last commit there.
     pub fn uids(&self, view: &View, session: &Session, folder: NodeId, row: &MailboxRow) -> Res<Uids> {
         let known = self.0.lock().get(&folder).cloned();
@@ -162,7 +180,56 @@ impl Session {
         }
         let row = mailbox_row(view, self.keys(), id)?;
         let names = keywords(view, self.keys())?;
-        Ok(status(id, &row, &names, rights))
+        let recent = self.count_recent(view, id, &row)?;
+        Ok(MailboxStatus { recent, ..status(id, &row, &names, rights) })
+    }
+
+    fn count_recent(&self, view: &View, folder: NodeId, row: &MailboxRow) -> Res<u32> {
+        let after = self.handle().uids().recent_after(folder, row.recent_after);
+        if after >= row.last_uid {
+            return Ok(0);
+        }
+        let (from, prefix) = (self.keys().message(folder, after + 1), self.keys().messages(folder));
+        let range = KeyRange::prefix(&prefix);
+        let range = KeyRange::new(std::ops::Bound::Included(&from), range.to());
+        let mut recent = 0;
+        view.each(&range, 0, |_, _| {
+            recent += 1;
+            Ok(std::ops::ControlFlow::Continue(()))
+        })?;
+        Ok(recent)
+    }
+
+    /// Takes the messages up to the UID `up_to` that no session was told of as `\Recent`: the first and the last UID of
+    /// the stretch that is this session's alone. What was taken is noted a moment later: after a crash, some may be
+    /// recent once more.
+    ///
+    /// # Errors
+    /// `NotFound` when the mailbox is gone; `Denied` for a session that only reads.
+    pub async fn claim_recent(&self, mailbox: NodeId, up_to: u32) -> Result<Option<(u32, u32)>> {
+        let known = {
+            let view = self.view()?;
+            self.check_mailbox_write(&view, mailbox, Rights::Write)?;
+            mailbox_row(&view, self.keys(), mailbox)?.recent_after
+        };
+        let claimed = self.handle().uids().claim_recent(mailbox, known, up_to);
+        if claimed.is_some() {
+            let (core, account) = (self.core().clone(), self.handle().clone());
+            tokio::spawn(async move {
+                let noted = core.step(&account, move |commit| {
+                    // A mailbox that is being taken apart gets nothing more.
+                    if commit.txn.get(&commit.keys.folder(mailbox))?.is_some() {
+                        let row = commit.change_mailbox(mailbox)?;
+                        row.recent_after = row.recent_after.max(up_to);
+                    }
+                    Ok(())
+                });
+                if let Err(error) = noted.await {
+                    tracing::debug!(%error, "messages may be recent once more");
+                }
+            });
+        }
+        Ok(claimed)
     }
 
     fn first_unseen(&self, view: &View, folder: NodeId) -> Res<Option<u32>> {
@@ -218,6 +285,7 @@ pub fn status(id: NodeId, row: &MailboxRow, names: &Keywords, rights: Rights) ->
         modseq: row.highest(),
         exists: row.exists,
         unseen: row.unseen,
+        recent: 0,
         deleted: row.deleted,
         bytes: row.bytes,
         deleted_bytes: row.deleted_bytes,

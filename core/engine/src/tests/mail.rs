@@ -372,3 +372,22 @@ async fn searches_of_many_messages_find_the_same_with_and_without_spans() {
     assert!(narrowed.intersection(&whole).len() < 100, "{}", narrowed.intersection(&whole).len());
     bench.assert_clean().await;
 }
+
+#[tokio::test]
+async fn a_message_is_recent_for_one_session() {
+    let bench = Bench::new().await;
+    let session = bench.session(&["all"]).await;
+    for _ in 0..3 {
+        append(&session, "/Mail/INBOX", ONE, Flags::NONE).await.unwrap();
+    }
+    let inbox = path("/Mail/INBOX");
+    let status = session.mailbox_status(&inbox).await.unwrap();
+    assert_eq!(status.recent, 3);
+    assert_eq!(session.claim_recent(status.id, 2).await.unwrap(), Some((1, 2)));
+    assert_eq!(session.claim_recent(status.id, 2).await.unwrap(), None);
+    assert_eq!(session.mailbox_status(&inbox).await.unwrap().recent, 1);
+    assert_eq!(session.claim_recent(status.id, 3).await.unwrap(), Some((3, 3)));
+    let reader = bench.session(&["/Mail:r"]).await;
+    assert_eq!(reader.claim_recent(status.id, 9).await.unwrap_err().kind, ErrorKind::Denied);
+    bench.assert_clean().await;
+}

@@ -149,3 +149,121 @@ async fn arriving_mail_is_added_and_nothing_else_is_done() {
     let again = operator.keep_sealed("dkim/example.org", b"other").await.unwrap();
     assert_eq!(again.as_slice(), b"key");
 }
+
+mod arriving {
+    use super::*;
+    use crate::mail::Flags;
+    use crate::post::Action;
+
+    async fn arrive(bench: &Bench, arrival: &Arrival, text: &str) -> Delivered {
+        let delivery = bench.core.operator().delivery("alice").unwrap();
+        let staged = delivery.stage_message(text.len() as u64, body(text.as_bytes())).await.unwrap();
+        delivery.take_mail(arrival, staged).await.unwrap()
+    }
+
+    fn from(address: &str) -> Arrival {
+        Arrival { from: address.into(), to: "alice@example.org".into(), junk: false }
+    }
+
+    fn rule(conditions: Vec<Condition>, actions: Vec<Action>) -> Rule {
+        Rule { name: "r".into(), enabled: true, any: false, conditions, actions, stop: false }
+    }
+
+    fn subject(how: Match, text: &str) -> Condition {
+        Condition::Header { name: "subject".into(), how, text: text.into() }
+    }
+
+    fn places(arrived: &Delivered) -> Vec<String> {
+        arrived.mailboxes.iter().map(|(path, _)| path.to_string()).collect()
+    }
+
+    #[tokio::test]
+    async fn rules_file_mail() {
+        let (bench, session) = bench().await;
+        session.create_mailbox(&path("/Mail/Lists/rust"), None).await.unwrap();
+        let file = |name: &str| Action::File(name.into());
+        let rules = vec![
+            rule(vec![subject(Match::Begins, "[rust]")], vec![file("Lists/rust"), Action::Mark(Flags::SEEN)]),
+            rule(vec![subject(Match::Is, "both")], vec![file("Archive"), file("Drafts")]),
+            rule(vec![subject(Match::Contains, "gone")], vec![file("Nowhere")]),
+            rule(vec![Condition::Larger(2000)], vec![Action::Keyword("big".into())]),
+            rule(vec![subject(Match::Ends, "buy!")], vec![Action::Discard]),
+            Rule { enabled: false, ..rule(vec![], vec![Action::Discard]) },
+            Rule {
+                any: true,
+                stop: true,
+                ..rule(
+                    vec![
+                        Condition::SentTo(Match::Begins, "alice+fwd".into()),
+                        subject(Match::Contains, "forward"),
+                    ],
+                    vec![Action::Forward("a@else.org".into())],
+                )
+            },
+            rule(vec![subject(Match::Contains, "forward")], vec![Action::Discard]),
+        ];
+        session.set_filing(Filing { rules: rules.clone(), vacation: None }).await.unwrap();
+        assert_eq!(session.filing().await.unwrap().rules, rules);
+        let cases: [(&str, &[&str], &[&str]); 8] = [
+            ("hello", &["/Mail/INBOX"], &[]),
+            ("[RUST] news", &["/Mail/Lists/rust"], &[]),
+            ("Both", &["/Mail/Archive", "/Mail/Drafts"], &[]),
+            ("it is gone", &["/Mail/INBOX"], &[]),
+            ("please buy!", &["/Mail/Trash"], &[]),
+            ("forward this", &["/Mail/INBOX"], &["a@else.org"]),
+            ("=?utf-8?q?=5Brust=5D_caf=C3=A9?=", &["/Mail/Lists/rust"], &[]),
+            ("", &["/Mail/INBOX"], &[]),
+        ];
+        for (subject, mailboxes, forward) in cases {
+            let text = format!("From: b@x.org\r\nSubject: {subject}\r\n\r\nHi\r\n");
+            let arrived = arrive(&bench, &from("b@x.org"), &text).await;
+            assert_eq!(places(&arrived), mailboxes, "{subject}");
+            assert_eq!(arrived.forward, forward, "{subject}");
+        }
+        let junk = Arrival { junk: true, ..from("b@x.org") };
+        assert_eq!(places(&arrive(&bench, &junk, "Subject: x\r\n\r\nx\r\n").await), ["/Mail/Junk"]);
+        let status = session.mailbox_status(&path("/Mail/Lists/rust")).await.unwrap();
+        assert_eq!((status.exists, status.unseen), (2, 0));
+        bench.assert_clean().await;
+
+        let reader = bench.session(&["/Mail:r"]).await;
+        assert_eq!(reader.set_filing(Filing::default()).await.unwrap_err().kind, ErrorKind::Denied);
+        let many = Filing { rules: vec![rule(vec![], vec![]); RULES_MAX + 1], vacation: None };
+        assert_eq!(session.set_filing(many).await.unwrap_err().kind, ErrorKind::TooLarge);
+        let odd = Filing { rules: vec![rule(vec![], vec![file("../x")])], vacation: None };
+        assert_eq!(session.set_filing(odd).await.unwrap_err().kind, ErrorKind::InvalidContent);
+    }
+
+    #[tokio::test]
+    async fn whoever_is_away_answers_people_once() {
+        let (bench, session) = bench().await;
+        let now = bench.core.now();
+        let vacation = Vacation {
+            from: Some(now),
+            until: Some(now.plus_secs(20 * 86_400)),
+            subject: None,
+            text: "Back in May.".into(),
+            days: 7,
+        };
+        session.set_filing(Filing { rules: Vec::new(), vacation: Some(vacation) }).await.unwrap();
+        let mail = |more: &str| format!("From: b@x.org\r\nTo: Alice <Alice@example.org>\r\n{more}\r\nHi\r\n");
+        let answered =
+            async |arrival: Arrival, more: &str| arrive(&bench, &arrival, &mail(more)).await.answer.is_some();
+        assert!(answered(from("b@x.org"), "").await);
+        assert!(!answered(from("B@x.org"), "").await, "once");
+        assert!(answered(from("c@x.org"), "").await, "somebody else");
+        assert!(!answered(from(""), "").await, "a report");
+        assert!(!answered(from("noreply@y.org"), "").await);
+        assert!(!answered(from("d@x.org"), "List-Id: <x>\r\n").await);
+        assert!(!answered(from("e@x.org"), "Auto-Submitted: auto-replied\r\n").await);
+        assert!(!answered(from("f@x.org"), "Precedence: bulk\r\n").await);
+        assert!(!answered(Arrival { junk: true, ..from("g@x.org") }, "").await);
+        let hidden = "From: h@x.org\r\nTo: others@z.org\r\n\r\nHi\r\n";
+        assert!(arrive(&bench, &from("h@x.org"), hidden).await.answer.is_none(), "a blind copy");
+        bench.clock.advance_secs(8 * 86_400);
+        assert!(answered(from("b@x.org"), "").await, "a week later");
+        bench.clock.advance_secs(30 * 86_400);
+        assert!(!answered(from("z@x.org"), "").await, "back");
+        bench.assert_clean().await;
+    }
+}

@@ -5,7 +5,7 @@ use super::header::collapse;
 use super::lexer::{Lexer, is_atom};
 
 /// The host of an address that has none: without one it would be a group (RFC 9051 §7.5.2).
-const NO_HOST: &[u8] = b"MISSING_DOMAIN";
+pub(super) const NO_HOST: &[u8] = b"MISSING_DOMAIN";
 const NO_MAILBOX: &[u8] = b"MISSING_MAILBOX";
 const BROKEN_ROUTE: &[u8] = b"INVALID_ROUTE";
 const BROKEN: &[u8] = b"SYNTAX_ERROR";

@@ -4,14 +4,15 @@ use super::{Address, Disposition, Envelope, Facts, Inner, Parameter, Part};
 
 /// Bytes of one value that are kept.
 pub const VALUE_BYTES_MAX: usize = 16 * 1024;
-/// Bytes of all values of a message together. With what surrounds them – [`PARTS_MAX`](super::PARTS_MAX) parts,
-/// [`ADDRESSES_MAX`](super::ADDRESSES_MAX) addresses – serialized [`Facts`] stay below half a mebibyte; those of usual
-/// mail have one or two kibibytes.
-pub const FACTS_TEXT_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of all values of a message together.
+const TEXT_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of serialized [`Facts`]: all values, and what surrounds them for [`PARTS_MAX`](super::PARTS_MAX) parts and
+/// [`ADDRESSES_MAX`](super::ADDRESSES_MAX) addresses. Those of usual mail have one or two kibibytes.
+pub const FACTS_BYTES_MAX: usize = 384 * 1024;
 
 /// Cuts values so that all together are bounded. The envelope comes first.
 pub(super) fn bound(facts: &mut Facts) {
-    let mut budget = Budget(FACTS_TEXT_BYTES_MAX);
+    let mut budget = Budget(TEXT_BYTES_MAX);
     budget.envelope(&mut facts.envelope);
     budget.text(&mut facts.base_subject);
     for id in &mut facts.references {

@@ -79,12 +79,15 @@ fn is_value(byte: u8) -> bool {
     !matches!(byte, b';' | b',' | b'"' | b'(') && !is_white(byte)
 }
 
-/// The token that a value begins with.
-fn token(value: &[u8]) -> Option<Vec<u8>> {
+/// Content-Transfer-Encoding. What follows a known one does not matter (`base64;`); what follows another makes it none.
+fn encoding(value: &[u8]) -> Option<Vec<u8>> {
+    const KNOWN: [&str; 5] = ["base64", "quoted-printable", "7bit", "8bit", "binary"];
     let mut lexer = Lexer::new(value);
     lexer.skip_cfws();
     let token = lexer.run(is_token);
-    (!token.is_empty()).then(|| token.to_vec())
+    lexer.skip_cfws();
+    let known = KNOWN.iter().any(|known| token.eq_ignore_ascii_case(known.as_bytes()));
+    (!token.is_empty() && (known || lexer.peek().is_none())).then(|| token.to_vec())
 }
 
 /// Content-Language (RFC 3282).
@@ -119,7 +122,7 @@ pub(super) fn describe(part: &mut Part, name: &[u8], value: &[u8]) {
         }
         b"id" => text(&mut part.id),
         b"description" => text(&mut part.description),
-        b"transfer-encoding" => part.encoding = part.encoding.take().or_else(|| token(value)),
+        b"transfer-encoding" => part.encoding = part.encoding.take().or_else(|| encoding(value)),
         b"md5" => text(&mut part.md5),
         b"disposition" => part.disposition = part.disposition.take().or_else(|| disposition(value)),
         b"language" if part.languages.is_empty() => part.languages = languages(value),

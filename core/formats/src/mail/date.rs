@@ -2,6 +2,7 @@
 
 use super::Sent;
 use super::lexer::Lexer;
+use crate::value::Date;
 
 /// Reads a Date. Weekday, seconds, time and zone may be missing (then it is UTC), years have two digits or more, zones
 /// may have names, and the order may be that of `asctime` or of ISO 8601. None: no day can be made out.
@@ -13,20 +14,33 @@ pub fn sent(value: &[u8]) -> Option<Sent> {
         while lexer.take(b',') || lexer.take(b'"') {
             lexer.skip_cfws();
         }
-        let word =
-            lexer.run(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b',' | b'(' | b')' | b'"'));
+        let mut word = lexer.run(is_word).to_vec();
         if word.is_empty() {
             if lexer.peek().is_none() {
                 break;
             }
             lexer.skip();
         }
-        found.word(word)?;
+        // RFC 5322 §4.3: white space and comments may stand around the colons of a time.
+        lexer.skip_cfws();
+        while word.len() < WORDS_MAX && (lexer.peek() == Some(b':') || word.ends_with(b":")) {
+            let more = lexer.run(is_word);
+            if more.is_empty() {
+                break;
+            }
+            word.extend_from_slice(more);
+            lexer.skip_cfws();
+        }
+        found.word(&word)?;
     }
     found.sent()
 }
 
-/// Words that are looked at.
+fn is_word(byte: u8) -> bool {
+    !matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b',' | b'(' | b')' | b'"')
+}
+
+/// Words that are looked at, and characters of a time that has blanks in it.
 const WORDS_MAX: usize = 16;
 
 #[derive(Default)]
@@ -42,7 +56,8 @@ impl Found {
     /// Takes a word into account; none when the date cannot be right.
     fn word(&mut self, word: &[u8]) -> Option<()> {
         let Some(first) = word.first() else { return Some(()) };
-        if word.contains(&b':') && first.is_ascii_digit() {
+        let dotted = self.day.is_some() && self.year.is_some() && word.contains(&b'.');
+        if first.is_ascii_digit() && (word.contains(&b':') || dotted) {
             if self.time.is_none() {
                 self.time(word)?;
             }
@@ -105,13 +120,10 @@ impl Found {
     }
 
     fn sent(self) -> Option<Sent> {
-        let (day, month, year) = (self.day?, self.month?, self.year?);
-        if !(1..=12).contains(&month) || day == 0 || day > days_of(month, year) || !(0..=9999).contains(&year)
-        {
-            return None;
-        }
+        let (year, month, day) = (self.year?, self.month?, self.day?);
+        let date = Date::new(i32::try_from(year).ok()?, u8::try_from(month).ok()?, u8::try_from(day).ok()?)?;
         let offset_minutes = self.offset.unwrap_or(0);
-        let secs = days_since_1970(year, month, day) * 86_400 + self.time.unwrap_or(0);
+        let secs = date.days() * 86_400 + self.time.unwrap_or(0);
         Some(Sent { secs: secs - i64::from(offset_minutes) * 60, offset_minutes })
     }
 }
@@ -175,20 +187,4 @@ fn named_zone(word: &[u8]) -> Option<i16> {
         _ => return None,
     };
     Some(hours * 60)
-}
-
-fn days_of(month: u32, year: i64) -> u32 {
-    match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-/// Days of the Gregorian calendar; years begin in March, so the leap day is the last one.
-fn days_since_1970(year: i64, month: u32, day: u32) -> i64 {
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    year * 365 + leap_days + i64::from((month * 153 + 2) / 5 + day - 1) - 719_468
 }

@@ -19,7 +19,7 @@ pub struct Field<'a> {
 /// The fields of a header, in order. It ends at the first empty line; a line that is no field is passed over, and so is
 /// what is folded below it.
 pub fn fields(header: &[u8]) -> Fields<'_> {
-    Fields { header: super::addressable(header), at: 0 }
+    Fields { header: super::addressable(header), at: 0, ended: false }
 }
 
 /// See [`fields`].
@@ -27,6 +27,8 @@ pub fn fields(header: &[u8]) -> Fields<'_> {
 pub struct Fields<'a> {
     header: &'a [u8],
     at: usize,
+    /// The empty line was read.
+    ended: bool,
 }
 
 impl<'a> Iterator for Fields<'a> {
@@ -51,6 +53,7 @@ impl<'a> Fields<'a> {
         let line = &self.header[start..text_end];
         if line.is_empty() {
             self.at = self.header.len();
+            self.ended = true;
             return None;
         }
         let span = super::span(start, end);
@@ -111,7 +114,7 @@ fn is_blank(byte: u8) -> bool {
 
 /// The fields of those names – with `not`, all other lines, even those that are no fields – as they stand there and in
 /// their order, then an empty line: BODY[HEADER.FIELDS (…)] and BODY[HEADER.FIELDS.NOT (…)]. The case of names does not
-/// matter.
+/// matter. With `not` a header that lacks the empty line (a message without a body) stays without it.
 pub fn select(header: &[u8], names: &[impl AsRef<[u8]>], not: bool) -> Vec<u8> {
     let names: HashSet<Vec<u8>> = names.iter().map(|name| name.as_ref().to_ascii_lowercase()).collect();
     let mut out = Vec::new();
@@ -126,13 +129,16 @@ pub fn select(header: &[u8], names: &[impl AsRef<[u8]>], not: bool) -> Vec<u8> {
         if named != not {
             let bytes = span.of(header);
             out.extend_from_slice(bytes);
-            if !bytes.ends_with(b"\n") {
+            if !not && !bytes.ends_with(b"\n") {
                 out.extend_from_slice(b"\r\n");
             }
         }
     }
-    // RFC 9051 §6.4.5: the empty line belongs to every subset of the header.
-    out.extend_from_slice(b"\r\n");
+    // RFC 9051 §6.4.5: the empty line belongs to every subset of the header, unless there is none and no body. For a
+    // list of fields Dovecot writes it nevertheless, as clients expect.
+    if !not || lines.ended {
+        out.extend_from_slice(b"\r\n");
+    }
     out
 }
 

@@ -1,7 +1,5 @@
 //! The text of an HTML body. No parser of HTML: what is shown, in order, is all that search and previews need.
 
-use std::borrow::Cow;
-
 /// The text that HTML shows: without tags, comments, `head` but its title, scripts and styles; entities decoded. A tag
 /// that begins a block is a line end, a cell a space.
 pub(super) fn to_text(html: &str) -> String {
@@ -82,17 +80,11 @@ const BLOCKS: [&str; 30] = [
 ];
 const CELLS: [&str; 5] = ["td", "th", "option", "img", "input"];
 
-/// Text between tags: entities decoded, line ends and the like are white space.
+/// Text between tags with its entities decoded.
 fn text(text: &str, out: &mut String) {
-    if text.is_empty() {
-        return;
-    }
-    let decoded = match memchr::memchr(b'&', text.as_bytes()) {
-        Some(_) => html_escape::decode_html_entities(text),
-        None => Cow::Borrowed(text),
-    };
-    for c in decoded.chars() {
-        out.push(if c == '\n' || c == '\r' || c == '\t' { ' ' } else { c });
+    match memchr::memchr(b'&', text.as_bytes()) {
+        Some(_) => out.push_str(&html_escape::decode_html_entities(text)),
+        None => out.push_str(text),
     }
 }
 

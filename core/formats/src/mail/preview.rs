@@ -1,8 +1,9 @@
 //! A message in some words (RFC 8970).
 
+use super::fold::is_ignorable;
 use super::{Inner, Part, body, charset, html};
 
-/// Characters of a preview; RFC 8970 §3.1 allows 200.
+/// Characters of a preview; RFC 8970 §3.3 recommends 200.
 pub const PREVIEW_CHARS_MAX: usize = 200;
 /// Bytes of an encoded body that are looked at: of plain text, and of HTML, which begins with styles.
 const PLAIN_BYTES_MAX: usize = 8 * 1024;
@@ -37,13 +38,21 @@ fn of_text(bytes: &[u8], part: &Part) -> Option<String> {
     if attached || !(html || is_plain(part)) {
         return None;
     }
-    let encoded = part.body.of(bytes);
-    let encoded = &encoded[..encoded.len().min(if html { HTML_BYTES_MAX } else { PLAIN_BYTES_MAX })];
+    let whole = part.body.of(bytes);
+    let encoded = &whole[..whole.len().min(if html { HTML_BYTES_MAX } else { PLAIN_BYTES_MAX })];
     let decoded = body::decoded(encoded, part.encoding.as_deref()).ok()?;
-    let text = charset::decode(&decoded, part.parameter("charset").unwrap_or_default());
+    let mut decoded = &decoded[..];
+    // A character that was cut would make UTF-8 look like something else.
+    if encoded.len() < whole.len()
+        && let Err(error) = std::str::from_utf8(decoded)
+        && error.error_len().is_none()
+    {
+        decoded = &decoded[..error.valid_up_to()];
+    }
+    let text = charset::decode(decoded, part.parameter("charset").unwrap_or_default());
     let preview = if html {
-        let own = shorten(html::to_text_without_quotes(&text).split(' '));
-        if own.is_empty() { shorten(html::to_text(&text).split(' ')) } else { own }
+        let own = shorten(html::to_text_without_quotes(&text).lines());
+        if own.is_empty() { shorten(html::to_text(&text).lines()) } else { own }
     } else {
         let own = shorten(own_lines(&text).into_iter());
         if own.is_empty() { shorten(text.lines()) } else { own }
@@ -85,7 +94,7 @@ fn shorten<'a>(pieces: impl Iterator<Item = &'a str>) -> String {
     for piece in pieces {
         let mut begins = true;
         for c in piece.chars() {
-            if is_filler(c) {
+            if is_ignorable(c) {
                 continue;
             }
             if c.is_whitespace() || c.is_control() {
@@ -103,9 +112,4 @@ fn shorten<'a>(pieces: impl Iterator<Item = &'a str>) -> String {
         }
     }
     out
-}
-
-/// What newsletters put behind their first words so that nothing else is shown.
-fn is_filler(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

@@ -21,6 +21,7 @@ pub fn display_name(address: &Address) -> String {
     }
     let text = |bytes: &Option<Vec<u8>>| bytes.as_deref().map(super::header::text).unwrap_or_default();
     match &address.host {
+        Some(host) if host == super::address::NO_HOST => text(&address.mailbox),
         Some(_) => format!("{}@{}", text(&address.mailbox), text(&address.host)),
         None => text(&address.mailbox),
     }

@@ -1,5 +1,7 @@
 //! Known answers from the standards, oddities in the manner of real programs, and properties.
 
+mod address;
+mod facts;
 mod hostile;
 mod search;
 mod structure;

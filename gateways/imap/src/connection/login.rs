@@ -145,6 +145,10 @@ impl Client {
                     Err(refusal) => return Ok(Err(refusal)),
                 },
                 Step::Claim(claim) => return Ok(Ok(claim)),
+                Step::NotForOthers => {
+                    let text = "Nobody acts for somebody else here";
+                    return Ok(Err(Completion::no(Code::AUTHORIZATION_FAILED, text)));
+                }
                 Step::Wrong(text) => return Ok(Err(Completion::bad(text))),
             }
         }

@@ -14,7 +14,7 @@ impl Conversation {
             None => view.uids.to_set(),
         };
         let id = view.id;
-        let gone = self.session.expunge_messages(id, Some(&within)).await?;
+        let gone = self.selected()?.expunge_messages(id, Some(&within)).await?;
         let completion = Completion::ok("Expunged");
         // RFC 7162 §3.2.7
         if out.enabled().qresync && !gone.is_empty() {

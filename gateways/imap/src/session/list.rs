@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use allod_core::Session;
 use allod_core::mail::{MailboxInfo, SpecialUse};
 
 use super::Conversation;
 use super::acl::rights_letters;
-use super::name::{self, INBOX};
+use super::name::{self, INBOX, home};
 use super::pattern::Pattern;
 use super::select::enable_condstore;
 use super::status::tell_status;
@@ -17,7 +18,7 @@ use crate::wire::{Abort, Completion, Output};
 #[derive(Default)]
 struct Listed {
     /// Absent for one that is only subscribed, or stands above such a one.
-    info: Option<MailboxInfo>,
+    info: Option<(MailboxInfo, Session)>,
     subscribed: bool,
 }
 
@@ -68,10 +69,10 @@ impl Conversation {
         list: &List,
         out: &mut Output,
     ) -> Result<(), Abort> {
-        let Some(info) = &listed.info else { return Ok(()) };
+        let Some((info, session)) = &listed.info else { return Ok(()) };
         if let (true, Some(items)) = (info.selectable, &list.returns.status) {
             // RFC 5819 §2: one that is gone meanwhile has none.
-            if let Ok(status) = self.session.mailbox_status(&info.path).await {
+            if let Ok(status) = session.mailbox_status(&info.path).await {
                 tell_status(out, name, &status, items);
             }
         }
@@ -115,9 +116,11 @@ impl Conversation {
         let mut table = Table::new();
         for info in self.session.mailboxes().await? {
             if let Some(name) = name::name_of(&info.path) {
-                table.insert(name, Listed { info: Some(info), subscribed: false });
+                let session = self.session.clone();
+                table.insert(name, Listed { info: Some((info, session)), subscribed: false });
             }
         }
+        self.lent_mailboxes(&mut table).await?;
         if subscriptions {
             for path in self.session.subscriptions().await? {
                 if let Some(name) = name::name_of(&path) {
@@ -129,6 +132,31 @@ impl Conversation {
             missing.into_iter().for_each(|name| _ = table.entry(name).or_default());
         }
         Ok(table)
+    }
+}
+
+impl Conversation {
+    /// Adds what other accounts lend, with what is in it.
+    async fn lent_mailboxes(&self, table: &mut Table) -> Result<(), Abort> {
+        for mount in self.session.mounts(&home()).await? {
+            let depth = mount.path.depth();
+            for info in mount.session.mailboxes().await? {
+                if !info.path.starts_with(&mount.path) {
+                    continue;
+                }
+                let inside = info.path.names()[depth..].iter().cloned();
+                let at = inside.fold(mount.at.clone(), |path, name| path.join(name));
+                if let Some(name) = name::name_of(&at) {
+                    // What it is for is the owner's affair.
+                    let info = MailboxInfo { special: None, ..info };
+                    table.insert(
+                        name,
+                        Listed { info: Some((info, mount.session.clone())), subscribed: false },
+                    );
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -167,7 +195,7 @@ fn above<'a>(names: impl Iterator<Item = &'a String>) -> HashSet<&'a str> {
 /// The selection options; without any, whatever is there.
 fn meets(listed: &Listed, list: &List) -> bool {
     let select = &list.select;
-    let special = listed.info.as_ref().is_some_and(|info| info.special.is_some());
+    let special = listed.info.as_ref().is_some_and(|(info, _)| info.special.is_some());
     (listed.info.is_some() || select.subscribed)
         && (!select.subscribed || listed.subscribed)
         && (!select.special_use || special)
@@ -185,7 +213,7 @@ fn attributes(out: &mut Output, name: &str, listed: &Listed, list: &List, parent
     match &listed.info {
         // RFC 5258 §3: it implies \Noselect.
         None => out.raw("\\NonExistent "),
-        Some(info) if !info.selectable => out.raw("\\Noselect "),
+        Some((info, _)) if !info.selectable => out.raw("\\Noselect "),
         Some(_) => out,
     };
     out.raw(if parent { "\\HasChildren" } else { "\\HasNoChildren" });
@@ -195,7 +223,7 @@ fn attributes(out: &mut Output, name: &str, listed: &Listed, list: &List, parent
     if list.xlist && name == INBOX {
         out.raw(" \\Inbox");
     }
-    if let Some(special) = listed.info.as_ref().and_then(|info| info.special) {
+    if let Some(special) = listed.info.as_ref().and_then(|(info, _)| info.special) {
         out.raw(" ").raw(special_word(special, list.xlist));
     }
 }

@@ -5,9 +5,13 @@ use allod_model::ErrorKind;
 
 use super::Conversation;
 use super::name::{INBOX, path_of};
+use super::place::Place;
 use crate::print::ids;
 use crate::syntax::ast::{Mailbox, SpecialUse};
 use crate::wire::{Abort, Code, Completion, Output};
+
+/// How deep in the tree stands what others lend: directly below the home of mailboxes.
+const LENT_DEPTH: usize = 2;
 
 impl Conversation {
     pub(super) async fn create(
@@ -23,8 +27,8 @@ impl Conversation {
             // RFC 6154 §3: a mailbox has one use here.
             _ => return Ok(Completion::no(Code::USE_ATTR, "A mailbox can have one use only")),
         };
-        let path = path_of(&mailbox)?;
-        let id = self.session.create_mailbox(&path, special).await?;
+        let Place { session, path, .. } = self.place(&mailbox).await?;
+        let id = session.create_mailbox(&path, special).await?;
         // RFC 8474 §4.1
         let code = Code::new(format!("MAILBOXID ({})", ids::mailbox(id)));
         Ok(Completion::ok("Created").with(code))
@@ -35,7 +39,13 @@ impl Conversation {
             // RFC 9051 §6.3.5
             return Ok(Completion::no(Code::CANNOT, "INBOX stays"));
         }
-        self.session.delete_mailbox(&path_of(&mailbox)?).await?;
+        let at = path_of(&mailbox)?;
+        let Place { session, path, lent } = self.place(&mailbox).await?;
+        match lent {
+            // RFC 4314 §4: what is lent is given back, not removed.
+            Some(_) if at.depth() == LENT_DEPTH => self.session.leave(&at).await?,
+            _ => session.delete_mailbox(&path).await?,
+        }
         self.forget(&mailbox, out);
         Ok(Completion::ok("Deleted"))
     }
@@ -47,6 +57,10 @@ impl Conversation {
         out: &mut Output,
     ) -> Result<Completion, Abort> {
         let (old, new) = (path_of(&from)?, path_of(&to)?);
+        let places = (self.place(&from).await?, self.place(&to).await?);
+        if places.0.lent.is_some() || places.1.lent.is_some() {
+            return Ok(Completion::no(Code::CANNOT, "What others lend has the name that they give it"));
+        }
         match self.session.rename_mailbox(&old, &new).await {
             // RFC 9051 §6.3.6: a mailbox cannot go into itself.
             Err(error) if error.kind == ErrorKind::WrongKind => {

@@ -11,9 +11,12 @@ mod expunge;
 mod fetch;
 mod list;
 mod mailboxes;
+mod metadata;
 mod name;
 mod pattern;
+mod place;
 mod query;
+mod quota;
 mod search;
 mod select;
 mod status;
@@ -66,6 +69,7 @@ impl Conversation {
         body: &mut Literals<'_>,
     ) -> Result<Completion, Abort> {
         let (telling, uid) = telling(&tagged.command);
+        self.check_lent(out).await?;
         let completion = match self.carry_out(tagged, out, body).await {
             Ok(completion) | Err(Abort::Answer(completion)) => completion,
             Err(gone) => return Err(gone),
@@ -109,6 +113,22 @@ impl Conversation {
             Command::Store(store) => Box::pin(self.store(store, out)).await,
             Command::Copy { set, uid, mailbox } => Box::pin(self.copy(set, uid, mailbox)).await,
             Command::Move { set, uid, mailbox } => Box::pin(self.move_(set, uid, mailbox, out)).await,
+            Command::GetQuota(root) => Box::pin(self.get_quota(root, out)).await,
+            Command::GetQuotaRoot(mailbox) => Box::pin(self.get_quota_root(mailbox, out)).await,
+            Command::SetQuota { .. } => Ok(self.set_quota()),
+            Command::GetMetadata(asked) => Box::pin(self.get_metadata(asked, out)).await,
+            Command::SetMetadata { mailbox, entries } => Box::pin(self.set_metadata(mailbox, entries)).await,
+            Command::MyRights(mailbox) => Box::pin(self.my_rights(mailbox, out)).await,
+            Command::GetAcl(mailbox) => Box::pin(self.get_acl(mailbox, out)).await,
+            Command::ListRights { mailbox, identifier } => {
+                Box::pin(self.list_rights(mailbox, identifier, out)).await
+            }
+            Command::SetAcl { mailbox, identifier, change, rights } => {
+                Box::pin(self.set_acl(mailbox, identifier, change, rights)).await
+            }
+            Command::DeleteAcl { mailbox, identifier } => {
+                Box::pin(self.delete_acl(mailbox, identifier)).await
+            }
             _ => Ok(Completion::bad("Unknown command")),
         }
     }
@@ -130,8 +150,9 @@ impl Conversation {
 
     /// Resolves when there may be something for [`Conversation::report`]. Cancel-safe.
     pub(crate) async fn changed(&mut self) {
-        let Some(view) = &self.view else { return std::future::pending().await };
-        while let Some(event) = self.watch.next().await {
+        let Some(view) = self.view.as_deref_mut() else { return std::future::pending().await };
+        let watch = view.lent.as_mut().map_or(&mut self.watch, |lent| &mut lent.watch);
+        while let Some(event) = watch.next().await {
             if event.seq > view.told && event.folders.contains(&view.id) {
                 return;
             }
@@ -148,6 +169,7 @@ impl Conversation {
             Moment::Idle => Telling::All,
             Moment::Between => Telling::KeepNumbers,
         };
+        self.check_lent(out).await?;
         Box::pin(self.sync(out, telling, false)).await
     }
 
@@ -156,8 +178,12 @@ impl Conversation {
     /// # Errors
     /// BAD when there is none.
     fn view(&mut self) -> Result<&mut View, Abort> {
-        self.view.as_deref_mut().ok_or_else(|| Completion::bad("Select a mailbox first").into())
+        self.view.as_deref_mut().ok_or_else(none_selected)
     }
+}
+
+fn none_selected() -> Abort {
+    Completion::bad("Select a mailbox first").into()
 }
 
 /// What may be told after a command, and whether UIDs are told along.

@@ -10,6 +10,12 @@ const HOME: &str = "Mail";
 /// The one that every account has.
 pub(crate) const INBOX: &str = "INBOX";
 
+/// The folder that mailboxes are in.
+pub(crate) fn home() -> Path {
+    // Invariant: a plain word is a name.
+    Path::parse(HOME.as_bytes(), NameRule::Strict).expect("a plain word")
+}
+
 /// The folder that a name stands for.
 ///
 /// # Errors

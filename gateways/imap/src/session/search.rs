@@ -54,7 +54,7 @@ impl Conversation {
         let id = self.view()?.id;
         let keys = sort.criteria.iter().map(|key| mail::SortKey { by: by(key.by), reverse: key.reverse });
         let keys: Vec<_> = keys.collect();
-        let uids = self.session.sort_messages(id, &found, &keys).await?;
+        let uids = self.selected()?.sort_messages(id, &found, &keys).await?;
         let found = Found { uids, uid: sort.uid, mod_seq };
         match sort.returns {
             Some(returns) => self.tell_extended(&tag, &found, &returns, false, out).await?,
@@ -71,7 +71,7 @@ impl Conversation {
         };
         let view = self.view()?;
         let id = view.id;
-        let forest = self.session.thread_messages(id, &found, by).await?;
+        let forest = self.selected()?.thread_messages(id, &found, by).await?;
         let view = self.view()?;
         out.raw("* THREAD");
         if !forest.roots.is_empty() {
@@ -99,7 +99,7 @@ impl Conversation {
         }
         let view = self.view()?;
         let (id, query) = (view.id, query(key, view));
-        let found = self.session.search_messages(id, &query).await;
+        let found = self.selected()?.search_messages(id, &query).await;
         let view = self.view()?;
         match found {
             Ok(found) => Ok(found.intersection(&view.uids.to_set())),
@@ -192,7 +192,7 @@ impl Conversation {
         let (mut highest, mut after) = (Seq(1), 0);
         loop {
             let parts = MessageParts::default();
-            let page = self.session.messages(id, uids, after, PAGE_MESSAGES, parts).await?;
+            let page = self.selected()?.messages(id, uids, after, PAGE_MESSAGES, parts).await?;
             highest = page.iter().map(|message| message.modseq).fold(highest, Seq::max);
             match page.last() {
                 Some(last) if page.len() == PAGE_MESSAGES => after = last.uid,

@@ -6,6 +6,7 @@ use allod_model::{ErrorKind, NodeId, Rights, Seq};
 use super::Conversation;
 use super::fetch::Shown;
 use super::name::path_of;
+use super::place::{Lent, Place};
 use super::view::View;
 use crate::print::{ids, set};
 use crate::syntax::ast::{Mailbox, Qresync, Select, Set, SetBound};
@@ -24,15 +25,19 @@ impl Conversation {
         if self.view.take().is_some() {
             out.raw("* OK [CLOSED] The other mailbox is closed\r\n");
         }
-        let path = path_of(&select.mailbox)?;
-        let selected = self.session.select_mailbox(&path).await?;
-        let names = self.session.keywords().await?;
+        let Place { session, path, lent } = self.place(&select.mailbox).await?;
+        let at = path_of(&select.mailbox)?;
+        let lent = lent.map(|_| Lent { at, watch: session.watch() });
+        let selected = session.select_mailbox(&path).await?;
+        let names = session.keywords().await?;
         let read_only = select.read_only || selected.status.rights < Rights::Write;
         let keywords = selected.status.keywords.iter().filter_map(|name| names.id(name));
         let mut keywords: Vec<_> = keywords.collect();
         keywords.sort_unstable();
         let Selected { status, uids, first_unseen } = selected;
         let view = View {
+            session,
+            lent,
             id: status.id,
             path,
             name: select.mailbox,
@@ -92,10 +97,10 @@ impl Conversation {
     /// What changed since a MODSEQ that a client names. Where deletions since then are forgotten, `modseq` is the
     /// greatest that there is, and none are named.
     pub(super) async fn changes_since(&self, id: NodeId, since: Seq) -> Result<MailboxChanges, Abort> {
-        match self.session.mailbox_changes(id, since).await {
+        match self.selected()?.mailbox_changes(id, since).await {
             Err(error) if error.kind == ErrorKind::HorizonPassed => {
                 let query = Query::ModSeq(Seq(since.0.saturating_add(1)));
-                let changed = self.session.search_messages(id, &query).await?;
+                let changed = self.selected()?.search_messages(id, &query).await?;
                 Ok(MailboxChanges { changed, modseq: Seq(u64::MAX), ..MailboxChanges::default() })
             }
             changes => Ok(changes?),
@@ -107,7 +112,7 @@ impl Conversation {
         let (id, read_only, known) = (view.id, view.read_only, view.uids.to_set());
         let mut completion = Completion::ok("Closed");
         if !read_only {
-            let gone = self.session.expunge_messages(id, Some(&known)).await?;
+            let gone = self.selected()?.expunge_messages(id, Some(&known)).await?;
             if out.enabled().qresync && !gone.is_empty() {
                 completion = completion.with(self.highest(id).await?);
             }
@@ -124,7 +129,7 @@ impl Conversation {
 
     /// `HIGHESTMODSEQ n`
     pub(super) async fn highest(&self, id: NodeId) -> Result<Code, Abort> {
-        let now = self.session.mailbox_changes(id, Seq(u64::MAX)).await?;
+        let now = self.selected()?.mailbox_changes(id, Seq(u64::MAX)).await?;
         Ok(Code::new(format!("HIGHESTMODSEQ {}", now.modseq)))
     }
 

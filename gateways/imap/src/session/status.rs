@@ -3,7 +3,6 @@
 use allod_core::mail::{MESSAGE_BYTES_MAX, MailboxStatus};
 
 use super::Conversation;
-use super::name::path_of;
 use super::select::enable_condstore;
 use crate::print::ids;
 use crate::syntax::ast::{Mailbox, StatusItem};
@@ -19,7 +18,8 @@ impl Conversation {
         if items.contains(&StatusItem::HighestModSeq) {
             enable_condstore(out);
         }
-        let status = self.session.mailbox_status(&path_of(&mailbox)?).await?;
+        let place = self.place(&mailbox).await?;
+        let status = place.session.mailbox_status(&place.path).await?;
         tell_status(out, &mailbox.0, &status, &items);
         Ok(Completion::ok("Status told"))
     }

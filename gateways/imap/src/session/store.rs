@@ -32,7 +32,7 @@ impl Conversation {
             unchanged_since: store.unchanged_since.map(Seq),
         };
         let id = self.view()?.id;
-        let marked = self.session.mark_messages(id, &uids, change).await?;
+        let marked = self.selected()?.mark_messages(id, &uids, change).await?;
         self.tell_marked(&marked.messages, store.uid, store.silent, out).await?;
         let done = UidSet::from_iter(marked.messages.iter().map(|message| message.uid));
         let missing = uids.difference(&done).difference(&marked.modified);
@@ -59,7 +59,7 @@ impl Conversation {
     ) -> Result<(), Abort> {
         let view = self.view()?;
         if messages.iter().any(|message| !view.knows(&message.keywords)) {
-            let names = self.session.keywords().await?;
+            let names = self.selected()?.keywords().await?;
             let view = self.view()?;
             view.names = names;
             let all: Vec<_> = messages.iter().flat_map(|message| message.keywords.clone()).collect();

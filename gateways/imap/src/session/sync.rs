@@ -32,18 +32,20 @@ impl Conversation {
             return Ok(());
         }
         match self.sync_view(out, telling, uid).await {
-            Err(Abort::Answer(_)) if self.is_gone().await => {
-                // RFC 2180 §3.3: who still has it selected is sent away.
-                out.raw("* BYE The mailbox was removed\r\n").flush().await?;
-                Err(Abort::Gone(std::io::ErrorKind::ConnectionAborted.into()))
-            }
+            Err(Abort::Answer(_)) if self.is_gone().await => send_away(out).await,
             outcome => outcome,
         }
     }
 
+    /// A mailbox that is no longer lent is as one that was removed.
+    pub(super) async fn check_lent(&mut self, out: &mut Output) -> Result<(), Abort> {
+        let is_lent = self.view.as_ref().is_some_and(|view| view.lent.is_some());
+        if is_lent && !Box::pin(self.renew_lent()).await? { send_away(out).await } else { Ok(()) }
+    }
+
     async fn is_gone(&self) -> bool {
         let Some(view) = &self.view else { return false };
-        let look = self.session.mailbox_changes(view.id, Seq(u64::MAX)).await;
+        let look = view.session.mailbox_changes(view.id, Seq(u64::MAX)).await;
         look.is_err_and(|error| error.kind == ErrorKind::NotFound)
     }
 
@@ -69,7 +71,7 @@ impl Conversation {
     /// What changed since the last time; `None` when there is nothing to do.
     async fn changes(&self) -> Result<Option<MailboxChanges>, Abort> {
         let Some(view) = &self.view else { return Ok(None) };
-        match self.session.mailbox_changes(view.id, view.told).await {
+        match view.session.mailbox_changes(view.id, view.told).await {
             Ok(changes) if changes.modseq <= view.told && view.gone.is_empty() => Ok(None),
             Ok(changes) => Ok(Some(changes)),
             Err(error) if error.kind == ErrorKind::HorizonPassed => Ok(Some(self.compare(view).await?)),
@@ -79,10 +81,10 @@ impl Conversation {
 
     /// The changes of a mailbox whose deletions are forgotten, found by looking at all of it.
     async fn compare(&self, view: &View) -> Result<MailboxChanges, Error> {
-        let now = self.session.mailbox_changes(view.id, Seq(u64::MAX)).await?;
-        let all = self.session.search_messages(view.id, &Query::All).await?;
+        let now = view.session.mailbox_changes(view.id, Seq(u64::MAX)).await?;
+        let all = view.session.search_messages(view.id, &Query::All).await?;
         let since = Query::ModSeq(Seq(view.told.0.saturating_add(1)));
-        let changed = self.session.search_messages(view.id, &since).await?;
+        let changed = view.session.search_messages(view.id, &since).await?;
         Ok(MailboxChanges { changed, vanished: view.uids.to_set().difference(&all), ..now })
     }
 
@@ -91,7 +93,7 @@ impl Conversation {
         let Some(view) = &self.view else { return Ok(flags) };
         for (seq, uids) in &view.shown {
             flags = flags.difference(uids);
-            let later = match self.session.mailbox_changes(view.id, *seq).await {
+            let later = match view.session.mailbox_changes(view.id, *seq).await {
                 Ok(later) => later.changed.intersection(uids),
                 Err(_) => uids.clone(),
             };
@@ -105,9 +107,9 @@ impl Conversation {
         while !uids.is_empty() {
             let Some(view) = self.view.as_deref_mut() else { return Ok(()) };
             let parts = MessageParts::default();
-            let page = self.session.messages(view.id, uids, after, PAGE_MESSAGES, parts).await?;
+            let page = view.session.messages(view.id, uids, after, PAGE_MESSAGES, parts).await?;
             if page.iter().any(|message| !view.knows(&message.keywords)) {
-                view.names = self.session.keywords().await?;
+                view.names = view.session.keywords().await?;
                 let all: Vec<_> = page.iter().flat_map(|message| message.keywords.clone()).collect();
                 view.learn(out, &all);
             }
@@ -132,6 +134,12 @@ impl Conversation {
         }
         Ok(())
     }
+}
+
+/// RFC 2180 §3.3: who still has a mailbox selected that is gone is sent away.
+async fn send_away(out: &mut Output) -> Result<(), Abort> {
+    out.raw("* BYE The mailbox was removed\r\n").flush().await?;
+    Err(Abort::Gone(std::io::ErrorKind::ConnectionAborted.into()))
 }
 
 /// EXPUNGE for each, or VANISHED.

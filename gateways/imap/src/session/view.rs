@@ -1,8 +1,10 @@
 //! The selected mailbox as the client was told of it.
 
+use allod_core::Session;
 use allod_core::mail::{Flags, KeywordId, Keywords, UidSet, Uids};
 use allod_model::{NodeId, Path, Seq};
 
+use super::place::Lent;
 use crate::print::flags;
 use crate::print::set;
 use crate::syntax::ast::{Mailbox, Set, SetBound};
@@ -16,10 +18,15 @@ const SHOWN_MAX: usize = 64;
 /// **Invariant:** `uids` are the messages that the client counts: they change only together with an EXISTS, EXPUNGE or
 /// VANISHED.
 pub(crate) struct View {
+    /// The session that opens it.
+    pub(crate) session: Session,
     pub(crate) id: NodeId,
+    /// Its path in that session's tree.
     pub(crate) path: Path,
     pub(crate) name: Mailbox,
     pub(crate) read_only: bool,
+    /// Another account lends it.
+    pub(super) lent: Option<Lent>,
     pub(crate) uids: Uids,
     /// UIDNEXT as of [`View::told`].
     pub(crate) uid_next: u32,

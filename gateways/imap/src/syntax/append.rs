@@ -1,7 +1,7 @@
 //! APPEND and REPLACE (RFC 9051 §6.3.12, RFC 3502, RFC 8508, RFC 6855 §4): what stands before and after the bytes of
 //! each message.
 
-use super::ast::{Command, Message, Tagged};
+use super::ast::{Command, Flag, Message, Tagged};
 use super::cursor::Cursor;
 use super::date::date_time;
 use super::flag::flags;
@@ -91,6 +91,8 @@ fn message(cursor: &mut Cursor<'_>) -> Result<Message, Bad> {
     cursor.space()?;
     if cursor.peek() == Some(b'(') {
         found.flags = flags(cursor)?;
+        // Clients that copy flags along send it; it is not theirs to set.
+        found.flags.retain(|flag| *flag != Flag::Recent);
         cursor.space()?;
     }
     if cursor.peek() == Some(b'"') {

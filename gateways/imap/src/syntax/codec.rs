@@ -126,12 +126,14 @@ fn tidy(input: &[u8]) -> Result<Zeroizing<Vec<u8>>, Bad> {
     let mut cursor = Cursor::new(input);
     // Room for everything at once: growing would leave copies of a password behind.
     let mut out = Zeroizing::new(Vec::with_capacity(input.len() + 512));
+    let mut opens = false;
     while let Some(byte) = cursor.peek() {
+        let opened = std::mem::replace(&mut opens, byte == b'(');
         match byte {
             b' ' => {
                 cursor.spaces();
                 let closes = matches!(cursor.peek(), None | Some(b')'));
-                if !closes && out.last() != Some(&b'(') {
+                if !closes && !opened {
                     out.push(b' ');
                 }
             }

@@ -19,16 +19,16 @@ pub(crate) fn list(cursor: &mut Cursor<'_>, reading: Reading, xlist: bool) -> Re
             return Err(bad("RECURSIVEMATCH needs another selection option"));
         }
     }
-    found.reference = reading.name(&cursor.astring()?)?;
+    found.reference = reading.pattern(&cursor.astring()?);
     cursor.space()?;
     if cursor.peek() == Some(b'(') {
         found.extended = true;
-        found.patterns = cursor.list(|cursor| reading.name(&cursor.list_mailbox()?))?;
+        found.patterns = cursor.list(|cursor| Ok(reading.pattern(&cursor.list_mailbox()?)))?;
         if found.patterns.is_empty() || found.patterns.len() > PATTERNS_MAX {
             return Err(bad("one pattern at least, a hundred at most"));
         }
     } else {
-        found.patterns.push(reading.name(&cursor.list_mailbox()?)?);
+        found.patterns.push(reading.pattern(&cursor.list_mailbox()?));
     }
     if cursor.more() {
         if !cursor.eat_word("RETURN") {
@@ -69,9 +69,9 @@ fn return_option(cursor: &mut Cursor<'_>, returns: &mut ListReturn) -> Result<()
 
 /// RFC 3501 §6.3.9.
 pub(crate) fn lsub(cursor: &mut Cursor<'_>, reading: Reading) -> Result<Command, Bad> {
-    let reference = reading.name(&cursor.astring()?)?;
+    let reference = reading.pattern(&cursor.astring()?);
     cursor.space()?;
-    let pattern = reading.name(&cursor.list_mailbox()?)?;
+    let pattern = reading.pattern(&cursor.list_mailbox()?);
     Ok(Command::Lsub { reference, pattern })
 }
 

@@ -1,6 +1,6 @@
 //! Commands on messages of the selected mailbox: STORE, COPY, MOVE, EXPUNGE.
 
-use super::ast::{Command, FlagsChange, Store};
+use super::ast::{Command, Flag, FlagsChange, Store};
 use super::cursor::Cursor;
 use super::flag::bare_flags;
 use super::set::set;
@@ -37,6 +37,10 @@ pub(crate) fn store(cursor: &mut Cursor<'_>, uid: bool) -> Result<Command, Bad> 
     };
     cursor.space()?;
     let flags = bare_flags(cursor)?;
+    // RFC 3501 §2.3.2: nobody can alter it.
+    if flags.contains(&Flag::Recent) {
+        return Err(bad("\\Recent is not the client's to set"));
+    }
     Ok(Command::Store(Store { set, uid, change, silent, flags, unchanged_since }))
 }
 
@@ -63,7 +67,7 @@ pub(crate) fn uid(cursor: &mut Cursor<'_>, reading: Reading) -> Result<Command, 
         "STORE" => store(cursor, true),
         "COPY" => copy(cursor, reading, true),
         "MOVE" => r#move(cursor, reading, true),
-        "SEARCH" => super::search::search(cursor, true),
+        "SEARCH" => super::search::search(cursor, reading, true),
         "SORT" => super::search::sort(cursor, true),
         "THREAD" => super::search::thread(cursor, true),
         "EXPUNGE" => Ok(Command::Expunge { uids: Some(set(cursor)?) }),

@@ -25,7 +25,7 @@ mod tests;
 
 use std::borrow::Cow;
 
-use crate::wire::{Code, Completion};
+use crate::wire::{Code, Completion, Enabled};
 use ast::{Command, Mailbox, Tagged};
 use cursor::Cursor;
 
@@ -52,16 +52,23 @@ fn refuse_use() -> Bad {
 pub(crate) struct Reading {
     /// UTF-8, not modified UTF-7: it enabled UTF8=ACCEPT or IMAP4rev2.
     pub(crate) utf8: bool,
+    /// RFC 6855 §3: no CHARSET in SEARCH any more: it enabled UTF8=ACCEPT.
+    pub(crate) no_charset: bool,
 }
 
 impl Reading {
+    /// Of a client that enabled so much.
+    pub(crate) fn of(enabled: Enabled) -> Reading {
+        Reading { utf8: enabled.utf8(), no_charset: enabled.utf8_accept }
+    }
+
     /// `mailbox`.
     pub(crate) fn mailbox(self, cursor: &mut Cursor<'_>) -> Result<Mailbox, Bad> {
         let name = self.name(&cursor.astring()?)?;
         if name.is_empty() { Err(bad("a mailbox has a name")) } else { Ok(Mailbox::new(name)) }
     }
 
-    /// A mailbox's name, or a reference, or a pattern; may be empty.
+    /// A mailbox's name; may be empty.
     pub(crate) fn name(self, bytes: &[u8]) -> Result<String, Bad> {
         let as_utf8 = || std::str::from_utf8(bytes).ok().map(str::to_owned);
         let name = match self.utf8 {
@@ -69,7 +76,14 @@ impl Reading {
             // Clients that send UTF-8 without leave: nothing else can be meant by it.
             false => mailbox::decode(bytes).or_else(|| as_utf8().filter(|name| !name.is_ascii())),
         };
-        name.ok_or_else(|| bad("this mailbox name is not in modified UTF-7"))
+        // The command is well-formed; it is the name that cannot be.
+        let form = if self.utf8 { "This name is not in UTF-8" } else { "This name is not in modified UTF-7" };
+        name.ok_or_else(|| Completion::no(Code::CANNOT, form))
+    }
+
+    /// A reference or a pattern of LIST. What no name can be matches none, and is no error.
+    pub(crate) fn pattern(self, bytes: &[u8]) -> String {
+        self.name(bytes).unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned())
     }
 }
 
@@ -190,7 +204,7 @@ fn with_arguments(name: &str, cursor: &mut Cursor<'_>, reading: Reading) -> Resu
         "LISTRIGHTS" => acl::list_rights(cursor, reading),
         "MYRIGHTS" => reading.mailbox(cursor).map(Command::MyRights),
         "NOTIFY" => notify::notify(cursor, reading),
-        "SEARCH" => search::search(cursor, false),
+        "SEARCH" => search::search(cursor, reading, false),
         "SORT" => search::sort(cursor, false),
         "THREAD" => search::thread(cursor, false),
         "FETCH" => fetch::fetch(cursor, false),

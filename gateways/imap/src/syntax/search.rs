@@ -9,7 +9,7 @@ use super::cursor::Cursor;
 use super::date::date;
 use super::flag::keyword;
 use super::set::{is_set_next, partial_range, set};
-use super::{Bad, bad, bad_charset};
+use super::{Bad, Reading, bad, bad_charset};
 
 /// Levels of parentheses, NOT and OR within one another at most.
 const DEPTH_MAX: u32 = 200;
@@ -19,9 +19,11 @@ const KEYS_MAX: usize = 10_000;
 const CRITERIA_MAX: usize = 50;
 
 /// What follows SEARCH.
-pub(crate) fn search(cursor: &mut Cursor<'_>, uid: bool) -> Result<Command, Bad> {
+pub(crate) fn search(cursor: &mut Cursor<'_>, reading: Reading, uid: bool) -> Result<Command, Bad> {
     let returns = returns(cursor)?;
     let charset = match cursor.eat_word("CHARSET") {
+        // RFC 6855 §3: it must be refused so.
+        true if reading.no_charset => return Err(bad("no CHARSET once UTF8=ACCEPT is enabled")),
         true => {
             cursor.space()?;
             let charset = charset(cursor)?;

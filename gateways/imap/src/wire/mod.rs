@@ -13,3 +13,6 @@ pub(crate) use literals::Literals;
 pub(crate) use output::{Enabled, Output};
 pub(crate) use reader::{Incoming, ReadEnd, Reader};
 pub(crate) use transport::{Io, Transport};
+
+#[cfg(test)]
+mod tests;

@@ -152,6 +152,12 @@ impl Output {
         })
     }
 
+    /// Bytes of memory that are kept.
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.gathered.capacity()
+    }
+
     /// Sends what is gathered when it is much. To be called after each line, at the latest.
     ///
     /// # Errors

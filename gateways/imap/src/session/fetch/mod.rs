@@ -129,7 +129,7 @@ impl Conversation {
         let limit = if plan.bytes || plan.seen { PAGE_BODIES } else { PAGE_MESSAGES };
         let mut after = 0;
         while !uids.is_empty() {
-            let mut page = self.session.messages(id, uids, after, limit, plan.parts).await?;
+            let mut page = self.selected()?.messages(id, uids, after, limit, plan.parts).await?;
             let Some(last) = page.last().map(|message| message.uid) else { break };
             let marked = match plan.seen && !read_only {
                 true => self.mark_seen(id, &mut page).await?,
@@ -165,7 +165,7 @@ impl Conversation {
     ) -> Result<bool, Abort> {
         let file = match plan.bytes || plan.parts.header && message.header.is_none() {
             false => None,
-            true => match self.session.open_message(id, message.uid).await {
+            true => match self.selected()?.open_message(id, message.uid).await {
                 Ok(file) => Some(file),
                 Err(error) if error.kind == ErrorKind::NotFound => return Ok(false),
                 Err(error) => {
@@ -199,7 +199,7 @@ impl Conversation {
             keywords: Vec::new(),
             unchanged_since: None,
         };
-        let marked = match self.session.mark_messages(id, &unseen, change).await {
+        let marked = match self.selected()?.mark_messages(id, &unseen, change).await {
             Ok(marked) => marked.messages,
             // Reading goes on although nothing can be written, as over quota or while storage recovers.
             Err(_) => return Ok(UidSet::new()),
@@ -220,7 +220,7 @@ impl Conversation {
     }
 
     async fn learn_keywords(&mut self, page: &[Message], out: &mut Output) -> Result<(), Abort> {
-        let names = self.session.keywords().await?;
+        let names = self.selected()?.keywords().await?;
         let view = self.view()?;
         view.names = names;
         let all: Vec<_> = page.iter().flat_map(|message| message.keywords.clone()).collect();

@@ -16,6 +16,7 @@ use crate::syntax::{self, Reading};
 use crate::wire::{Abort, Completion, Incoming, Io, Literals, Output, Reader, Status, Transport};
 
 mod basics;
+mod mailboxes;
 
 /// A store with the accounts `alice` and `bob`.
 pub(crate) struct Bench {
@@ -91,7 +92,7 @@ impl Client {
         self.tag += 1;
         let tag = format!("a{}", self.tag);
         self.peer.write_all(&[tag.as_bytes(), b" ", command, b"\r\n"].concat()).await.unwrap();
-        let reading = Reading { utf8: self.out.enabled().utf8() };
+        let reading = Reading::of(self.out.enabled());
         let incoming = self.reader.command(reading, true).await.unwrap();
         let ran = self.run(incoming).await;
         let completion = match ran {
@@ -116,7 +117,7 @@ impl Client {
             Incoming::Refused(_, refusal) => return Ok(refusal),
             Incoming::Streamed(head, literal) => (head.tagged, Some((head.message, literal))),
             Incoming::Command(bytes) => {
-                let reading = Reading { utf8: self.out.enabled().utf8() };
+                let reading = Reading::of(self.out.enabled());
                 (syntax::command(&bytes, reading)?, None)
             }
         };
@@ -185,7 +186,7 @@ impl Client {
         for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
             if let Some(command) = line.strip_prefix("C: ") {
                 assert!(any || answer.is_empty(), "{asked}: also told: {answer:#?}");
-                asked = self.filled(command);
+                asked = self.filled(command).replace("\\r\\n", "\r\n");
                 answer =
                     if asked == "IDLE" { self.report(Moment::Idle).await } else { self.ask(&asked).await };
                 answer.reverse();

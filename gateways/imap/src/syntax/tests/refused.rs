@@ -33,7 +33,6 @@ fn is_bad() {
         "A1 SELECT \"\"",
         "A1 SELECT a b",
         "A1 SELECT a (FOO)",
-        "A1 SELECT &nonsense",
         "A1 SELECT a (QRESYNC (0 1))",
         "A1 CREATE a (USE \\Drafts)",
         "A1 CREATE a (X)",
@@ -68,6 +67,7 @@ fn is_bad() {
         "A1 STORE 1 FLAGS",
         "A1 STORE 1 FLAGS (\\Foo)",
         "A1 STORE 1 +FLAG (a)",
+        "A1 STORE 1 FLAGS (\\Recent)",
         "A1 COPY 1",
         "A1 COPY a b",
         "A1 UID",
@@ -117,8 +117,17 @@ fn is_bad() {
 fn is_refused_with_a_code() {
     let (status, code) = refused("A1 SEARCH CHARSET KLINGON ALL");
     assert_eq!((status, code.as_str()), (Status::No, "BADCHARSET (US-ASCII UTF-8)"));
+    let (status, code) = refused("A1 SELECT &nonsense");
+    assert_eq!((status, code.as_str()), (Status::No, "CANNOT"));
     let (status, code) = refused("A1 CREATE a (USE (\\Foo))");
     assert_eq!((status, code.as_str()), (Status::No, "USEATTR"));
+}
+
+#[test]
+fn charset_after_utf8_accept() {
+    let reading = Reading { utf8: true, no_charset: true };
+    assert!(command(b"A1 SEARCH CHARSET UTF-8 ALL", reading).is_err());
+    assert!(command("A1 SEARCH SUBJECT \"Grüße\"".as_bytes(), reading).is_ok());
 }
 
 #[test]

@@ -275,7 +275,7 @@ proptest! {
         let line = print(&command);
         // Not within strings: there they count.
         let spaces: Vec<_> = line.match_indices(' ').map(|(at, _)| at).collect();
-        let outside = |at: &usize| !line.contains('{') && line[..*at].matches('"').count() % 2 == 0 && !line.contains('\\');
+        let outside = |at: &usize| !line.contains('{') && line[..*at].matches('"').count().is_multiple_of(2) && !line.contains('\\');
         let spaces: Vec<_> = spaces.into_iter().filter(outside).collect();
         let mut wide = line.clone();
         if !spaces.is_empty() {
@@ -294,7 +294,7 @@ proptest! {
 
     #[test]
     fn garbage_does_no_harm(bytes in vec(any::<u8>(), 0..200), utf8 in any::<bool>()) {
-        let reading = Reading { utf8 };
+        let reading = Reading { utf8, no_charset: utf8 };
         let _ = super::super::command(&bytes, reading);
         let _ = append::head(&bytes, reading);
         let _ = append::tail(&bytes, utf8);
