@@ -16,7 +16,6 @@ use allod_kit::{Accepted, StartTls, Stop};
 use crate::Options;
 use crate::capability;
 use crate::limits::{BAD_MAX, Places};
-use crate::session::Recents;
 use crate::syntax::ast::Tagged;
 use crate::syntax::{self, Reading};
 use crate::wire::{Abort, Code, Completion, Io, Output, ReadEnd, Reader, Status, Transport};
@@ -33,7 +32,6 @@ pub(crate) struct Shared {
     pub(crate) core: Core,
     pub(crate) options: Options,
     pub(crate) places: Places,
-    pub(crate) recents: Arc<Recents>,
 }
 
 /// Serves one connection. `start_tls`: it began in plain text and can be encrypted.

@@ -78,10 +78,7 @@ impl Imap {
     /// A gateway to the accounts of `core`, without listeners yet.
     pub fn new(core: Core, options: Options) -> Imap {
         let places = Places::new(options.address_connections_max, options.account_connections_max);
-        Imap {
-            shared: Arc::new(Shared { core, options, places, recents: Arc::default() }),
-            listeners: Mutex::default(),
-        }
+        Imap { shared: Arc::new(Shared { core, options, places }), listeners: Mutex::default() }
     }
 
     /// Adds a listener for [`Gateway::serve`]; `start_tls` is offered on its connections unless they are encrypted.

@@ -28,7 +28,7 @@ impl Client {
     /// Serves a client that is known. What it waits in while nothing happens is kept small; everything larger is boxed
     /// and lives as long as one command.
     pub(super) async fn converse(&mut self, session: Session) -> End {
-        let mut conversation = Box::new(Conversation::new(session.clone(), self.shared.recents.clone()));
+        let mut conversation = Box::new(Conversation::new(session.clone()));
         let mut revoked: Revoked = Box::pin(async move { session.revoked().await });
         loop {
             let waited = self.wait(&mut conversation, &mut revoked).await;

@@ -73,8 +73,7 @@ impl Conversation {
         if let (true, Some(items)) = (info.selectable, &list.returns.status) {
             // RFC 5819 §2: one that is gone meanwhile has none.
             if let Ok(status) = session.mailbox_status(&info.path).await {
-                let recent = self.recent_in(session, &info.path, &status, items).await?;
-                tell_status(out, name, &status, recent, items);
+                tell_status(out, name, &status, items);
             }
         }
         if list.returns.my_rights

@@ -18,7 +18,6 @@ mod pattern;
 mod place;
 mod query;
 mod quota;
-mod recent;
 mod search;
 mod select;
 mod status;
@@ -26,12 +25,9 @@ mod store;
 mod sync;
 mod view;
 
-use std::sync::Arc;
-
 use allod_core::{Session, Watch};
 
 use self::notify::Notifier;
-pub(crate) use self::recent::Recents;
 use self::sync::Telling;
 use self::view::View;
 use crate::syntax::ast::{Command, Tagged};
@@ -53,16 +49,15 @@ pub(crate) enum Moment {
 pub(crate) struct Conversation {
     session: Session,
     watch: Watch,
-    recents: Arc<Recents>,
     notify: Option<Box<Notifier>>,
     view: Option<Box<View>>,
 }
 
 impl Conversation {
     /// Begins, with nothing selected.
-    pub(crate) fn new(session: Session, recents: Arc<Recents>) -> Conversation {
+    pub(crate) fn new(session: Session) -> Conversation {
         let watch = session.watch();
-        Conversation { session, watch, recents, notify: None, view: None }
+        Conversation { session, watch, notify: None, view: None }
     }
 
     /// Runs one command. Untagged answers go to `out`, unsolicited ones at its end where this command allows them;

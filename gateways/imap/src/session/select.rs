@@ -1,5 +1,6 @@
 //! SELECT, EXAMINE, CLOSE, UNSELECT (RFC 9051 §6.3.2, RFC 7162 §3.2.5, RFC 8474).
 
+use allod_core::Session;
 use allod_core::mail::{MailboxChanges, Query, Selected, UidSet};
 use allod_model::{ErrorKind, NodeId, Rights, Seq};
 
@@ -34,13 +35,13 @@ impl Conversation {
         let mut keywords: Vec<_> = keywords.collect();
         keywords.sort_unstable();
         let Selected { status, uids, first_unseen } = selected;
-        let account = session.account();
-        // RFC 3501 §6.3.2: EXAMINE takes nothing away.
-        let first = match read_only {
-            true => self.recents.first(&account, status.id),
-            false => self.recents.take(&account, status.id, status.uid_next),
+        let recent = match (read_only, out.enabled().imap4rev2) {
+            (_, true) => UidSet::new(),
+            // RFC 3501 §6.3.2: EXAMINE takes nothing away.
+            (true, _) if status.recent == 0 => UidSet::new(),
+            (true, _) => uids.uids_of_seqs(uids.len().saturating_sub(status.recent) + 1, uids.len()),
+            (false, _) => claim(&session, status.id, status.uid_next).await?.intersection(&uids.to_set()),
         };
-        let recent = uids.to_set().intersection(&UidSet::from_ranges([(first, u32::MAX)]));
         let view = View {
             session,
             lent,
@@ -147,6 +148,12 @@ impl Conversation {
             out.raw("* OK [CLOSED] The mailbox is closed\r\n");
         }
     }
+}
+
+/// Takes what is recent below a UID for this session.
+pub(super) async fn claim(session: &Session, id: NodeId, below: u32) -> Result<UidSet, Abort> {
+    let claimed = session.claim_recent(id, below.saturating_sub(1)).await?;
+    Ok(UidSet::from_ranges(claimed))
 }
 
 /// RFC 7162 §3.1: from a command that speaks of MODSEQ on, it is told; at first, the mailbox's.

@@ -1,8 +1,6 @@
 //! STATUS (RFC 9051 §6.3.11, RFC 7162, RFC 8474, RFC 9208, RFC 7889).
 
-use allod_core::Session;
-use allod_core::mail::{MESSAGE_BYTES_MAX, MailboxStatus, UidSet};
-use allod_model::Path;
+use allod_core::mail::{MESSAGE_BYTES_MAX, MailboxStatus};
 
 use super::Conversation;
 use super::select::enable_condstore;
@@ -22,42 +20,19 @@ impl Conversation {
         }
         let place = self.place(&mailbox).await?;
         let status = place.session.mailbox_status(&place.path).await?;
-        let recent = self.recent_in(&place.session, &place.path, &status, &items).await?;
-        tell_status(out, &mailbox.0, &status, recent, &items);
+        tell_status(out, &mailbox.0, &status, &items);
         Ok(Completion::ok("Status told"))
-    }
-
-    /// How many messages are recent; 0 when that is not asked for.
-    pub(super) async fn recent_in(
-        &self,
-        session: &Session,
-        path: &Path,
-        status: &MailboxStatus,
-        items: &[StatusItem],
-    ) -> Result<u64, Abort> {
-        let first = self.recents.first(&session.account(), status.id);
-        if !items.contains(&StatusItem::Recent) || first >= status.uid_next {
-            return Ok(0);
-        }
-        let uids = session.select_mailbox(path).await?.uids.to_set();
-        Ok(uids.intersection(&UidSet::from_ranges([(first, u32::MAX)])).len())
     }
 }
 
 /// `* STATUS name (…)`
-pub(super) fn tell_status(
-    out: &mut Output,
-    name: &str,
-    status: &MailboxStatus,
-    recent: u64,
-    items: &[StatusItem],
-) {
+pub(super) fn tell_status(out: &mut Output, name: &str, status: &MailboxStatus, items: &[StatusItem]) {
     out.raw("* STATUS ").mailbox(name).raw(" (");
     for (nth, item) in items.iter().enumerate() {
         out.raw(if nth == 0 { "" } else { " " });
         match item {
             StatusItem::Messages => number(out, "MESSAGES ", status.exists.into()),
-            StatusItem::Recent => number(out, "RECENT ", recent),
+            StatusItem::Recent => number(out, "RECENT ", status.recent.into()),
             StatusItem::UidNext => number(out, "UIDNEXT ", status.uid_next.into()),
             StatusItem::UidValidity => number(out, "UIDVALIDITY ", status.uid_validity.into()),
             StatusItem::Unseen => number(out, "UNSEEN ", status.unseen.into()),

@@ -3,8 +3,9 @@
 use allod_core::mail::{MailboxChanges, MessageParts, Query, UidSet};
 use allod_model::{Error, ErrorKind, Seq};
 
+use super::Conversation;
+use super::select::claim;
 use super::view::View;
-use super::{Conversation, Recents};
 use crate::print::set;
 use crate::wire::{Abort, Output};
 
@@ -64,7 +65,7 @@ impl Conversation {
         if telling == Telling::All && !view.gone.is_empty() {
             tell_gone(view, out).await?;
         }
-        let new = tell_new(view, &self.recents, out, &changes);
+        let new = tell_new(view, out, &changes).await?;
         let flags = changes.changed.intersection(&old).difference(&view.gone);
         let flags = self.not_shown(flags).await?;
         if let Some(view) = self.view.as_deref_mut() {
@@ -184,21 +185,19 @@ async fn tell_gone(view: &mut View, out: &mut Output) -> Result<(), Abort> {
 }
 
 /// EXISTS, and RECENT for clients of RFC 3501.
-fn tell_new(view: &mut View, recents: &Recents, out: &mut Output, changes: &MailboxChanges) -> UidSet {
+async fn tell_new(view: &mut View, out: &mut Output, changes: &MailboxChanges) -> Result<UidSet, Abort> {
     let new = changes.changed.intersection(&UidSet::from_ranges([(view.uid_next, u32::MAX)]));
     view.uid_next = view.uid_next.max(changes.uid_next);
-    let Some((_, last)) = new.ranges().last() else { return new };
+    let Some((_, last)) = new.ranges().last() else { return Ok(new) };
     view.uid_next = view.uid_next.max(last.saturating_add(1));
     new.iter().for_each(|uid| view.uids.push(uid));
-    let account = view.session.account();
-    let first = match view.read_only {
-        true => recents.first(&account, view.id),
-        false => recents.take(&account, view.id, view.uid_next),
-    };
-    view.recent = view.recent.union(&new.intersection(&UidSet::from_ranges([(first, u32::MAX)])));
+    if !view.read_only && !out.enabled().imap4rev2 {
+        let claimed = claim(&view.session, view.id, view.uid_next).await?;
+        view.recent = view.recent.union(&new.intersection(&claimed));
+    }
     out.raw("* ").number(view.uids.len().into()).raw(" EXISTS\r\n");
     if !out.enabled().imap4rev2 {
         out.raw("* ").number(view.recent.len()).raw(" RECENT\r\n");
     }
-    new
+    Ok(new)
 }

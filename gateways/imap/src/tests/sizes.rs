@@ -16,7 +16,6 @@ async fn an_idle_task_is_small() {
         core: served.core.clone(),
         options: Options::default(),
         places,
-        recents: Arc::default(),
     });
     let task = crate::connection::serve(shared, None, accepted, Stop::new());
     let size = std::mem::size_of_val(&task);

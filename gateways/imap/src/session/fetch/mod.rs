@@ -147,7 +147,7 @@ impl Conversation {
     async fn print(
         &mut self,
         id: NodeId,
-        message: Message,
+        mut message: Message,
         plan: &Plan,
         marked: bool,
         outcome: &mut Outcome,
@@ -164,6 +164,15 @@ impl Conversation {
                 }
             },
         };
+        if plan.parts.header && message.header.is_none() && message.facts.is_none() {
+            // A header too long to be at hand is looked for in the message.
+            let parts = MessageParts { facts: true, header: false };
+            let one = UidSet::from_iter([message.uid]);
+            match self.selected()?.messages(id, &one, 0, 1, parts).await?.pop() {
+                Some(whole) => message.facts = whole.facts,
+                None => return Ok(false),
+            }
+        }
         let view = self.view()?;
         let Some(seq) = view.uids.seq(message.uid) else { return Ok(false) };
         if marked || plan.items.contains(&FetchItem::Flags) {
@@ -238,14 +247,13 @@ fn plan(mut items: Vec<FetchItem>, uid: bool, mod_seq: bool) -> Plan {
                 plan.seen |= !peek;
                 match is_top_header(section) {
                     true => plan.parts.header = true,
-                    false => plan.bytes = true,
+                    false => (plan.bytes, plan.parts.facts) = (true, true),
                 }
-                plan.parts.facts = true;
             }
             FetchItem::Rfc822 | FetchItem::Rfc822Text => {
                 (plan.bytes, plan.seen, plan.parts.facts) = (true, true, true);
             }
-            FetchItem::Rfc822Header => (plan.parts.header, plan.parts.facts) = (true, true),
+            FetchItem::Rfc822Header => plan.parts.header = true,
             FetchItem::Binary { peek, .. } => {
                 (plan.bytes, plan.parts.facts) = (true, true);
                 plan.seen |= !peek;
@@ -265,7 +273,7 @@ fn plan(mut items: Vec<FetchItem>, uid: bool, mod_seq: bool) -> Plan {
 }
 
 /// Whether a section is of the message's own header, which is kept apart.
-fn is_top_header(section: &Section) -> bool {
+pub(super) fn is_top_header(section: &Section) -> bool {
     let of_header = matches!(
         section.text,
         Some(SectionText::Header | SectionText::HeaderFields(_) | SectionText::HeaderFieldsNot(_))

@@ -11,20 +11,22 @@ use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::unconstrained;
 
-use super::{Conversation, Moment, Recents};
+use super::{Conversation, Moment};
 use crate::syntax::ast::Command;
 use crate::syntax::{self, Reading};
 use crate::wire::{Abort, Completion, Incoming, Io, Literals, Output, Reader, Status, Transport};
 
+mod announced;
 mod basics;
 mod extensions;
 mod mailboxes;
 mod notify;
+mod patterns;
+mod random;
 
 /// A store with the accounts `alice` and `bob`.
 pub(crate) struct Bench {
     pub(crate) core: Core,
-    recents: Arc<Recents>,
 }
 
 impl Bench {
@@ -35,7 +37,7 @@ impl Bench {
         for name in ["alice", "bob"] {
             core.operator().add_account(name, AccountChange::default()).await.unwrap();
         }
-        Bench { core, recents: Arc::default() }
+        Bench { core }
     }
 
     /// A session of `account` by IMAP with these grants.
@@ -56,7 +58,7 @@ impl Bench {
 
     /// A client of `account` with these grants.
     pub(crate) async fn client_of(&self, account: &str, grants: &[&str]) -> Client {
-        Client::new(self.session(account, grants).await, self.recents.clone())
+        Client::new(self.session(account, grants).await)
     }
 
     /// A client of `alice` with these grants.
@@ -79,11 +81,11 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    fn new(session: Session, recents: Arc<Recents>) -> Client {
+    fn new(session: Session) -> Client {
         let (peer, server) = tokio::io::duplex(256 << 20);
         let transport = Transport::new(Io::Memory(server));
         Client {
-            conversation: Conversation::new(session, recents),
+            conversation: Conversation::new(session),
             reader: Reader::new(transport.clone()),
             out: Output::new(transport),
             peer,
@@ -168,6 +170,7 @@ impl Client {
     async fn told(&mut self) -> Vec<u8> {
         self.out.flush().await.unwrap();
         let mut told = Vec::new();
+        // What is there is read, however long this task ran.
         while let Some(Ok(count)) = unconstrained(self.peer.read_buf(&mut told)).now_or_never() {
             if count == 0 {
                 break;
@@ -186,7 +189,7 @@ impl Client {
 
     /// Whether a change was noticed.
     pub(crate) fn is_woken(&mut self) -> bool {
-        self.conversation.changed().now_or_never().is_some()
+        unconstrained(self.conversation.changed()).now_or_never().is_some()
     }
 
     /// Puts a message into a mailbox.
