@@ -166,7 +166,7 @@ impl Conversation {
         };
         if plan.parts.header && message.header.is_none() && message.facts.is_none() {
             // A header too long to be at hand is looked for in the message.
-            let parts = MessageParts { facts: true, header: false };
+            let parts = MessageParts { facts: true, ..MessageParts::default() };
             let one = UidSet::from_iter([message.uid]);
             match self.selected()?.messages(id, &one, 0, 1, parts).await?.pop() {
                 Some(whole) => message.facts = whole.facts,
