@@ -17,7 +17,7 @@ use crate::wire::{Abort, Code, Completion, Output};
 /// Messages whose rows, envelopes and headers are read at a time.
 const PAGE_MESSAGES: usize = 400;
 /// The same where the messages themselves are read, so that `\Seen` is not set much ahead of them.
-const PAGE_BODIES: usize = 50;
+const PAGE_BODIES: usize = 100;
 
 /// What a FETCH needs of each message.
 pub(super) struct Plan {
@@ -153,7 +153,8 @@ impl Conversation {
         outcome: &mut Outcome,
         out: &mut Output,
     ) -> Result<bool, Abort> {
-        let file = match plan.bytes || plan.parts.header && message.header.is_none() {
+        let needs_file = plan.bytes || plan.parts.header && message.header.is_none();
+        let file = match needs_file && message.bytes.is_none() {
             false => None,
             true => match self.selected()?.open_message(id, message.uid).await {
                 Ok(file) => Some(file),
@@ -166,7 +167,7 @@ impl Conversation {
         };
         if plan.parts.header && message.header.is_none() && message.facts.is_none() {
             // A header too long to be at hand is looked for in the message.
-            let parts = MessageParts { facts: true, header: false };
+            let parts = MessageParts { facts: true, ..MessageParts::default() };
             let one = UidSet::from_iter([message.uid]);
             match self.selected()?.messages(id, &one, 0, 1, parts).await?.pop() {
                 Some(whole) => message.facts = whole.facts,
@@ -269,6 +270,8 @@ fn plan(mut items: Vec<FetchItem>, uid: bool, mod_seq: bool) -> Plan {
             | FetchItem::SaveDate => {}
         }
     }
+    // Short messages come along with their rows.
+    plan.parts.bytes = plan.bytes;
     plan
 }
 
