@@ -87,7 +87,8 @@ fn nested() -> Part {
 fn sections_are_found() {
     use SectionText::{Header, Mime, Text};
     let root = nested();
-    let cases: &[(&[u32], Option<SectionText>, Option<(u32, u32)>)] = &[
+    type Case<'a> = (&'a [u32], Option<SectionText>, Option<(u32, u32)>);
+    let cases: &[Case<'_>] = &[
         (&[], None, Some((0, 70))),
         (&[], Some(Header), Some((0, 10))),
         (&[], Some(Text), Some((10, 70))),
@@ -111,6 +112,12 @@ fn sections_are_found() {
         let section = Section { part: part.to_vec(), text: of.clone() };
         let found = section::place(&root, 70, &section).map(|place| (place.span.start, place.span.end));
         assert_eq!(found, *wanted, "{section:?}");
+    }
+    // A multipart without parts is told with an empty one.
+    let empty = Part { body: span(5, 9), inner: Inner::Multipart(Vec::new()), ..Part::default() };
+    for (part, wanted) in [(vec![1], Some(span(9, 9))), (vec![2], None), (vec![1, 1], None)] {
+        let section = Section { part, text: None };
+        assert_eq!(section::place(&empty, 9, &section).map(|place| place.span), wanted);
     }
     // A message without parts is its own first part, and has no second one.
     let plain = Part { header: span(0, 5), body: span(5, 9), ..Part::default() };

@@ -17,7 +17,7 @@ use crate::wire::{Abort, Code, Completion, Output};
 /// Messages whose rows, envelopes and headers are read at a time.
 const PAGE_MESSAGES: usize = 400;
 /// The same where the messages themselves are read, so that `\Seen` is not set much ahead of them.
-const PAGE_BODIES: usize = 50;
+const PAGE_BODIES: usize = 100;
 
 /// What a FETCH needs of each message.
 pub(super) struct Plan {
@@ -153,7 +153,8 @@ impl Conversation {
         outcome: &mut Outcome,
         out: &mut Output,
     ) -> Result<bool, Abort> {
-        let file = match plan.bytes || plan.parts.header && message.header.is_none() {
+        let needs_file = plan.bytes || plan.parts.header && message.header.is_none();
+        let file = match needs_file && message.bytes.is_none() {
             false => None,
             true => match self.selected()?.open_message(id, message.uid).await {
                 Ok(file) => Some(file),
@@ -269,6 +270,8 @@ fn plan(mut items: Vec<FetchItem>, uid: bool, mod_seq: bool) -> Plan {
             | FetchItem::SaveDate => {}
         }
     }
+    // Short messages come along with their rows.
+    plan.parts.bytes = plan.bytes;
     plan
 }
 

@@ -333,3 +333,19 @@ async fn several_messages_and_replacements() {
         )
         .await;
 }
+
+/// A header longer than what is kept at hand.
+#[tokio::test]
+async fn a_long_header_is_read_from_the_message() {
+    let bench = Bench::new().await;
+    let mut client = bench.client().await;
+    let long: String = (0..5000).map(|n| format!("X-{n}: some value of a field\r\n")).collect();
+    let (header, body) = (format!("Subject: long\r\n{long}\r\n"), "text\r\n");
+    client.append("INBOX", "(\\Seen)", &format!("{header}{body}")).await;
+    client.ask("SELECT INBOX").await;
+    client.talk("C: FETCH 1 BODY[HEADER.FIELDS (subject)]\nS: * 1 FETCH (BODY[HEADER.FIELDS (subject)] {17}\\r\\nSubject: long\\r\\n\\r\\n)\nS: OK *").await;
+    let told = client.ask("FETCH 1 (RFC822.HEADER BODY[TEXT])").await;
+    let wanted =
+        format!("* 1 FETCH (RFC822.HEADER {{{}}}\r\n{header} BODY[TEXT] {{6}}\r\ntext\r\n)", header.len());
+    assert!(told[0] == wanted, "{}", &told[0][..100]);
+}

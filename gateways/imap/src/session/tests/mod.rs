@@ -16,7 +16,6 @@ use crate::syntax::ast::Command;
 use crate::syntax::{self, Reading};
 use crate::wire::{Abort, Completion, Incoming, Io, Literals, Output, Reader, Status, Transport};
 
-mod announced;
 mod basics;
 mod extensions;
 mod mailboxes;

@@ -130,6 +130,47 @@ impl World {
                 let told = self.clients[who].0.append(MAILBOXES[*mailbox], &command, "a: b\r\n\r\n").await;
                 self.hear(who, &told, true, true);
             }
+            Step::Expunge => self.expunge(who, "EXPUNGE", None).await,
+            Step::Store { .. } | Step::Copy { .. } | Step::Move { .. } | Step::Fetch { .. } => {
+                self.on_messages(who, step).await;
+            }
+            Step::UidExpunge { numbers } => {
+                let Some((set, uids)) = self.meant(who, *numbers, true) else { return };
+                self.expunge(who, &format!("UID EXPUNGE {set}"), Some(uids)).await;
+            }
+            Step::Search { uid } => {
+                let command = if *uid { "UID SEARCH ALL" } else { "SEARCH ALL" };
+                let told = self.clients[who].0.ask(command).await;
+                self.check_found(who, *uid, &told);
+                self.hear(who, &told, *uid, true);
+            }
+            Step::Noop => {
+                let told = self.clients[who].0.ask("NOOP").await;
+                self.hear(who, &told, true, true);
+                self.check_synced(who).await;
+            }
+            Step::Idle => {
+                let mut told = self.clients[who].0.report(Moment::Idle).await;
+                told.push("OK".into());
+                self.hear(who, &told, true, true);
+                self.check_synced(who).await;
+            }
+            Step::Close => {
+                if !read_only {
+                    let known = self.clients[who].1.uids.clone();
+                    self.remove_deleted(here, |uid| known.contains(&uid));
+                }
+                let told = self.clients[who].0.ask("CLOSE").await;
+                assert!(told[0].starts_with("OK") && told.len() == 1, "{told:?}");
+                self.clients[who].1 = Belief { qresync: self.clients[who].1.qresync, ..Belief::default() };
+            }
+        }
+    }
+
+    /// STORE, COPY, MOVE, FETCH.
+    async fn on_messages(&mut self, who: usize, step: &Step) {
+        let (here, read_only) = (self.clients[who].1.mailbox.unwrap(), self.clients[who].1.read_only);
+        match step {
             Step::Store { numbers, uid, how, flags, silent } => {
                 let Some((set, uids)) = self.meant(who, *numbers, *uid) else { return };
                 let flags = names(*flags);
@@ -164,11 +205,6 @@ impl World {
                 let told = self.clients[who].0.ask(&command).await;
                 self.hear(who, &told, true, !read_only);
             }
-            Step::Expunge => self.expunge(who, "EXPUNGE", None).await,
-            Step::UidExpunge { numbers } => {
-                let Some((set, uids)) = self.meant(who, *numbers, true) else { return };
-                self.expunge(who, &format!("UID EXPUNGE {set}"), Some(uids)).await;
-            }
             Step::Fetch { numbers, uid, body } => {
                 let Some((set, uids)) = self.meant(who, *numbers, *uid) else { return };
                 let prefix = if *uid { "UID " } else { "" };
@@ -180,32 +216,7 @@ impl World {
                 self.check_fetched(who, &uids, &told);
                 self.hear(who, &told, *uid, true);
             }
-            Step::Search { uid } => {
-                let command = if *uid { "UID SEARCH ALL" } else { "SEARCH ALL" };
-                let told = self.clients[who].0.ask(command).await;
-                self.check_found(who, *uid, &told);
-                self.hear(who, &told, *uid, true);
-            }
-            Step::Noop => {
-                let told = self.clients[who].0.ask("NOOP").await;
-                self.hear(who, &told, true, true);
-                self.check_synced(who).await;
-            }
-            Step::Idle => {
-                let mut told = self.clients[who].0.report(Moment::Idle).await;
-                told.push("OK".into());
-                self.hear(who, &told, true, true);
-                self.check_synced(who).await;
-            }
-            Step::Close => {
-                if !read_only {
-                    let known = self.clients[who].1.uids.clone();
-                    self.remove_deleted(here, |uid| known.contains(&uid));
-                }
-                let told = self.clients[who].0.ask("CLOSE").await;
-                assert!(told[0].starts_with("OK") && told.len() == 1, "{told:?}");
-                self.clients[who].1 = Belief { qresync: self.clients[who].1.qresync, ..Belief::default() };
-            }
+            _ => {}
         }
     }
 
