@@ -151,8 +151,11 @@ impl Conversation {
     }
 
     /// The client enabled something more (RFC 5161); `enabled` is all of it.
-    pub(crate) fn enable(&mut self, enabled: Enabled) {
-        let _ = enabled;
+    pub(crate) fn enable(&mut self, enabled: Enabled, out: &mut Output) {
+        if enabled.condstore {
+            select::enable_condstore(self.view.as_deref(), out);
+        }
+        out.set_enabled(enabled);
     }
 
     /// Whether changes are to be told between commands too (RFC 5465).

@@ -61,6 +61,21 @@ async fn conditional_store() {
         .await;
 }
 
+/// RFC 7162 §3.1: the first command that speaks of MODSEQ brings the mailbox's.
+#[tokio::test]
+async fn the_highest_is_told_when_it_begins_to_matter() {
+    let bench = Bench::new().await;
+    for command in ["ENABLE CONDSTORE", "SEARCH MODSEQ 1", "FETCH 1 MODSEQ", "STATUS Sent (HIGHESTMODSEQ)"] {
+        let mut client = bench.client().await;
+        client.append("INBOX", "", &simple("x", "")).await;
+        client.ask("SELECT INBOX").await;
+        let told = client.ask(command).await;
+        assert!(told[0].starts_with("* OK [HIGHESTMODSEQ "), "{command}: {told:?}");
+        let told = client.ask(command).await;
+        assert!(!told[0].starts_with("* OK [HIGHESTMODSEQ "), "{command}: {told:?}");
+    }
+}
+
 /// RFC 7162 §3.2.
 #[tokio::test]
 async fn quick_resynchronization() {

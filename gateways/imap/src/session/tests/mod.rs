@@ -161,8 +161,7 @@ impl Client {
                 _ => enabled.imap4rev2 = true,
             }
         }
-        self.out.set_enabled(enabled);
-        self.conversation.enable(enabled);
+        self.conversation.enable(enabled, &mut self.out);
         Completion::ok("Enabled")
     }
 
