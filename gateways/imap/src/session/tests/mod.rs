@@ -18,6 +18,7 @@ use crate::wire::{Abort, Completion, Incoming, Io, Literals, Output, Reader, Sta
 
 mod basics;
 mod extensions;
+mod hostile;
 mod mailboxes;
 mod notify;
 mod patterns;
