@@ -364,3 +364,66 @@ async fn a_long_header_is_read_from_the_message() {
         format!("* 1 FETCH (RFC822.HEADER {{{}}}\r\n{header} BODY[TEXT] {{6}}\r\ntext\r\n)", header.len());
     assert!(told[0] == wanted, "{}", &told[0][..100]);
 }
+
+/// Deletions are forgotten some day; whoever asks about older ones looks at the whole mailbox.
+#[tokio::test]
+async fn forgotten_deletions_are_found_by_looking() {
+    let bench = Bench::new().await;
+    let (mut client, mut other) = (bench.client().await, bench.client().await);
+    for _ in 0..5 {
+        client.append("INBOX", "", &simple("x", "")).await;
+    }
+    let validity = other.learn("validity", "STATUS INBOX (UIDVALIDITY)", "UIDVALIDITY ").await;
+    let old = other.learn("old", "STATUS INBOX (HIGHESTMODSEQ)", "HIGHESTMODSEQ ").await;
+    client.ask("SELECT INBOX").await;
+    other.talk("C: SELECT INBOX\nS: ...\nS: OK *\nC: STORE 2:3 +FLAGS.SILENT (\\Deleted)\nS: ...\nS: OK *\nC: CLOSE\nS: OK *").await;
+    other.append("INBOX", "(\\Flagged)", &simple("y", "")).await;
+    bench.clock.advance_secs(200 * 86_400);
+    other.append("INBOX", "", &simple("z", "")).await;
+    bench.core.collect(true).await.unwrap();
+    let session = bench.session("alice", &["all"]).await;
+    let id = session.mailbox_status(&crate::session::name::parse("INBOX").unwrap()).await.unwrap().id;
+    let forgotten = session.mailbox_changes(id, allod_model::Seq(old.parse().unwrap())).await.unwrap_err();
+    assert_eq!(forgotten.kind, allod_model::ErrorKind::HorizonPassed);
+    client
+        .talk(
+            r"
+        C: NOOP
+        S: * 3 EXPUNGE
+        S: * 2 EXPUNGE
+        S: * 5 EXISTS
+        S: OK *
+        C: FETCH 1:* (UID FLAGS)
+        S: * 1 FETCH (UID 1 FLAGS ())
+        S: * 2 FETCH (UID 4 FLAGS ())
+        S: * 3 FETCH (UID 5 FLAGS ())
+        S: * 4 FETCH (UID 6 FLAGS (\Flagged))
+        S: * 5 FETCH (UID 7 FLAGS ())
+        S: OK *
+        C: NOOP
+        S: OK *
+    ",
+        )
+        .await;
+    let mut late = bench.client().await;
+    late.known = vec![("validity".into(), validity), ("old".into(), old)];
+    late.talk(
+        r"
+        C: ENABLE QRESYNC
+        S: OK *
+        C: SELECT INBOX (QRESYNC (<validity> <old> 1:5))
+        S: ...
+        S: * VANISHED (EARLIER) 2:3
+        S: OK *
+        C: SELECT INBOX (QRESYNC (<validity> <old> 1:5 (1,2 1,2)))
+        S: ...
+        S: * VANISHED (EARLIER) 2:3
+        S: OK *
+        C: UID FETCH 1:6 (FLAGS) (CHANGEDSINCE <old> VANISHED)
+        S: * VANISHED (EARLIER) 2:3
+        S: * 4 FETCH (UID 6 FLAGS (\Flagged) MODSEQ (*
+        S: OK *
+    ",
+    )
+    .await;
+}

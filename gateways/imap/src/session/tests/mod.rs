@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use allod_blobs::{BlobConfig, MasterKey};
-use allod_core::{AccountChange, Core, Door, Options, Proof, Session};
+use allod_core::{AccountChange, Core, Door, Env, Options, Proof, Session, SimulatedClock};
 use allod_meta::{Store, memory::Memory};
-use allod_model::{Protocol, parse_grant};
+use allod_model::{Protocol, Timestamp, parse_grant};
 use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::unconstrained;
@@ -18,6 +18,7 @@ use crate::wire::{Abort, Completion, Incoming, Io, Literals, Output, Reader, Sta
 
 mod basics;
 mod extensions;
+mod hostile;
 mod mailboxes;
 mod notify;
 mod patterns;
@@ -26,17 +27,20 @@ mod random;
 /// A store with the accounts `alice` and `bob`.
 pub(crate) struct Bench {
     pub(crate) core: Core,
+    pub(crate) clock: SimulatedClock,
 }
 
 impl Bench {
     pub(crate) async fn new() -> Bench {
         let store = Store::new(Arc::new(Memory::new()));
-        let options = Options::new(BlobConfig::new("memory:///"));
+        let (env, clock) = Env::simulated(42, Timestamp::from_secs(1_800_000_000));
+        let mut options = Options::new(BlobConfig::new("memory:///"));
+        options.env = env;
         let core = Core::open(store, MasterKey::from_bytes(&[7; 32]), options).await.unwrap();
         for name in ["alice", "bob"] {
             core.operator().add_account(name, AccountChange::default()).await.unwrap();
         }
-        Bench { core }
+        Bench { core, clock }
     }
 
     /// A session of `account` by IMAP with these grants.
