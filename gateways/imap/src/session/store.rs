@@ -70,6 +70,8 @@ impl Conversation {
         let condstore = out.enabled().condstore;
         let uid = uid || out.enabled().qresync;
         for message in messages {
+            // What another session changed a moment ago was not told: then .SILENT keeps nothing back.
+            let silent = silent && view.saw(message.uid, message.previous);
             view.show(message.uid, message.modseq);
             // RFC 7162 §3.1.3: MODSEQ is told even with .SILENT.
             let Some(seq) = view.uids.seq(message.uid) else { continue };
