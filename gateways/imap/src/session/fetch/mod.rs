@@ -176,7 +176,9 @@ impl Conversation {
         }
         let view = self.view()?;
         let Some(seq) = view.uids.seq(message.uid) else { return Ok(false) };
-        if marked || plan.items.contains(&FetchItem::Flags) {
+        // RFC 7162 §3.2: to whom MODSEQs are told, flags without one are not all there is to tell.
+        let whole = !out.enabled().condstore || plan.items.contains(&FetchItem::ModSeq);
+        if marked || whole && plan.items.contains(&FetchItem::Flags) {
             view.show(message.uid, message.modseq);
         }
         let printer = Printer { view, message: &message, file: file.as_ref(), outcome };
