@@ -89,7 +89,6 @@ struct Site {
     mx: SocketAddr,
     submission: SocketAddr,
     account: &'static str,
-    address: String,
     password: String,
     records: crate::Records,
     _stop: tokio_util::sync::DropGuard,
@@ -126,7 +125,7 @@ impl Site {
         let core = Core::open(store, MasterKey::from_bytes(&[7; 32]), core_options).await.unwrap();
         let operator = core.operator();
         let address = format!("{account}@{domain}");
-        let change = AccountChange { emails: Some(vec![address.clone()]), ..AccountChange::default() };
+        let change = AccountChange { emails: Some(vec![address]), ..AccountChange::default() };
         operator.add_account(account, change).await.unwrap();
         let grants = vec![parse_grant("mail").unwrap()];
         let credential = operator.add_credential(account, "test", grants, None).await.unwrap();
@@ -144,7 +143,6 @@ impl Site {
             mx: mx_address,
             submission: submission_address,
             account,
-            address,
             password: credential.password.to_string(),
             records,
             _stop: stop.drop_guard(),
