@@ -147,10 +147,12 @@ impl Sender {
 
     async fn tell_if_late(&self, mail: &Queued) {
         let late = self.shared.core.now().0 - mail.since.0 > LATE_SECS * 1000;
-        if late && mail.envelope.hold_until.is_none() && report::late(&self.shared, &self.queue, mail).await {
-            if let Err(error) = self.queue.told_late(&mail.id).await {
-                tracing::warn!(id = %mail.id, %error, "that it is late may be told again");
-            }
+        if late
+            && mail.envelope.hold_until.is_none()
+            && report::late(&self.shared, &self.queue, mail).await
+            && let Err(error) = self.queue.told_late(&mail.id).await
+        {
+            tracing::warn!(id = %mail.id, %error, "that it is late may be told again");
         }
     }
 

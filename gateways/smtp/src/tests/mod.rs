@@ -20,16 +20,20 @@ use tokio::net::{TcpStream, UdpSocket};
 use crate::{Options, Role, Smtp};
 
 mod exchange;
+mod following;
 mod refusals;
 mod submitting;
 
 /// How long something may take until a test fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What a DNS server knows.
+type Zone = HashMap<(String, RecordType), Vec<RData>>;
+
 /// A DNS server in this process.
 #[derive(Clone)]
 struct TestDns {
-    records: Arc<Mutex<HashMap<(String, RecordType), Vec<RData>>>>,
+    records: Arc<Mutex<Zone>>,
     address: SocketAddr,
 }
 
