@@ -1,5 +1,6 @@
 //! How core's answers look as JSON.
 
+use allod_core::post::{Queued, QueuedRecipient, RecipientState};
 use allod_core::{AccountInfo, Action, AuditEvent, CredentialInfo, LogLine, Outcome, Trashed, Version};
 use allod_model::{Error, ErrorKind};
 use serde::{Deserialize, Serialize};
@@ -130,6 +131,30 @@ pub fn outcome(outcome: &Outcome) -> Value {
         Action::Skipped(reason) => ("skipped", Some(reason)),
     };
     json!({"path": outcome.path, "action": action, "reason": reason})
+}
+
+/// One row for each recipient of a mail that waits.
+pub fn queued(mail: &Queued) -> Vec<Value> {
+    let row = |one: &QueuedRecipient| {
+        let state = match one.state {
+            RecipientState::Waiting => "waiting",
+            RecipientState::Delivered => "delivered",
+            RecipientState::Failed => "failed",
+        };
+        json!({
+            "id": mail.id,
+            "account": mail.account,
+            "from": mail.envelope.from,
+            "to": one.recipient.address,
+            "state": state,
+            "tries": one.tries,
+            "since": show_moment(mail.since),
+            "next": show_moment(one.next),
+            "size": mail.size,
+            "answer": one.answer,
+        })
+    };
+    mail.recipients.iter().map(row).collect()
 }
 
 pub fn audit_event(event: &AuditEvent) -> Value {

@@ -1,9 +1,11 @@
 //! Carrying commands out on an opened store.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use allod_core::{AccountChange, CheckReport, NewCredential, Operator, Session};
 use allod_model::{CredentialId, Grant, NameRule, Path, Seq, parse_grant};
+use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
 use crate::answer::{self, Failure};
@@ -25,6 +27,9 @@ pub struct Served {
     pub protocols: &'static str,
 }
 
+/// Says what the DNS must hold for a domain, and if asked whether it does.
+pub type Dns = Arc<dyn Fn(String, bool) -> BoxFuture<'static, Result<Value, Failure>> + Send + Sync>;
+
 /// What commands act on.
 #[derive(Clone)]
 pub struct Context {
@@ -44,6 +49,8 @@ pub struct Context {
     pub s3_region: String,
     /// What stands before the token in the URL of a published calendar, and behind it.
     pub calendar_link: (String, &'static str),
+    /// The DNS of mail.
+    pub dns: Dns,
 }
 
 /// Hears of progress: a line for people.
@@ -104,7 +111,30 @@ pub async fn execute(context: &Context, request: Request, progress: Progress<'_>
             sharing::share(operator, request).await
         }
         Request::LinkAdd { .. } | Request::LinkRemove { .. } => sharing::link(context, request).await,
+        Request::Dns { domain, check } => (context.dns)(domain, check).await,
+        Request::QueueList { .. } | Request::QueueRetry { .. } | Request::QueueDrop { .. } => {
+            queue(operator, request).await
+        }
         other => execute_history(operator, other).await,
+    }
+}
+
+async fn queue(operator: &Operator, request: Request) -> Result<Value, Failure> {
+    let queue = operator.queue();
+    match request {
+        Request::QueueList { account } => {
+            let waiting = queue.list(account.as_deref(), LIST_MAX).await?;
+            Ok(waiting.iter().flat_map(answer::queued).collect())
+        }
+        Request::QueueRetry { id } => {
+            queue.retry(&id).await?;
+            Ok(json!({"retried": id}))
+        }
+        Request::QueueDrop { id } => {
+            queue.drop_mail(&id).await?;
+            Ok(json!({"dropped": id}))
+        }
+        _ => Err(Failure::invalid("this server does not know that command")),
     }
 }
 

@@ -17,7 +17,7 @@ mod sharing;
 mod socket;
 
 pub use answer::Failure;
-pub use execute::{Context, Served, execute};
+pub use execute::{Context, Dns, Served, execute};
 pub use moment::{parse_moment, show_moment};
 pub use request::{Password, Request};
 pub use socket::{SOCKET_NAME, call, serve};

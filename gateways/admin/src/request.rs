@@ -176,6 +176,28 @@ pub enum Request {
         /// The other account.
         with: String,
     },
+    /// Mail that waits to be sent.
+    QueueList {
+        /// Only of this account.
+        account: Option<String>,
+    },
+    /// Tries a mail now.
+    QueueRetry {
+        /// Its id.
+        id: String,
+    },
+    /// Takes a mail out of the queue.
+    QueueDrop {
+        /// Its id.
+        id: String,
+    },
+    /// What the DNS must hold for a domain.
+    Dns {
+        /// The domain.
+        domain: String,
+        /// Whether to look it up.
+        check: bool,
+    },
     /// Publishes a calendar by a link, or shows the link it has.
     LinkAdd {
         /// Whose.

@@ -14,6 +14,8 @@ mod output;
 pub mod registry;
 pub mod serve;
 pub mod settings;
+pub mod smtp;
+pub mod smtp_settings;
 
 pub use settings::Settings;
 

@@ -25,6 +25,8 @@ pub fn print(request: &Request, answer: &Value, json: bool) {
         Request::LinkAdd { .. } => println!("{}", text(&answer["url"])),
         Request::Trash { .. } => table(answer, &["removed", "seq", "size", "app", "path"]),
         Request::Restore { dry_run, .. } | Request::Undo { dry_run, .. } => print_outcomes(answer, *dry_run),
+        Request::QueueList { .. } => table(answer, &["id", "from", "to", "state", "tries", "next", "answer"]),
+        Request::Dns { .. } => print_dns(answer),
         Request::Audit { .. } => table(answer, &["time", "event", "protocol", "address", "text"]),
         _ => print_fields(answer),
     }
@@ -87,6 +89,31 @@ fn security(imap: &str, http: &str) -> &'static str {
         (false, true) => "STARTTLS",
         (false, false) => "none (this machine only)",
     }
+}
+
+/// Records as a zone file has them, each below what it is for.
+fn print_dns(answer: &Value) {
+    for record in answer["records"].as_array().into_iter().flatten() {
+        let state = match record["state"].as_str() {
+            Some("right") => " (is there)".to_owned(),
+            Some("other") => format!(" (IS NOT SO: {})", text(&record["found"])),
+            Some("missing") => " (IS MISSING)".to_owned(),
+            Some(_) => " (the DNS does not answer)".to_owned(),
+            None => String::new(),
+        };
+        println!("; {}{state}", text(&record["purpose"]));
+        let (kind, value) = (text(&record["type"]), text(&record["value"]));
+        let value = if kind == "TXT" { quoted(&value) } else { value };
+        println!("{}. IN {kind} {value}", text(&record["name"]));
+    }
+    println!("; The name of this server needs an address (A, AAAA), and that address this name (PTR).");
+}
+
+/// RFC 1035 §3.3: strings of 255 bytes at most.
+fn quoted(value: &str) -> String {
+    let parts: Vec<String> =
+        value.as_bytes().chunks(255).map(|part| format!("\"{}\"", String::from_utf8_lossy(part))).collect();
+    parts.join(" ")
 }
 
 fn print_app(app: &Value) {

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use allod_core::Core;
 use allod_kit::Gateway;
 use allod_s3::S3;
+use allod_smtp::Smtp;
 
 /// Gateways that mount on the shared HTTP listener.
-pub fn http_gateways(core: &Core, s3: Option<&S3>) -> Vec<Arc<dyn Gateway>> {
+pub fn http_gateways(core: &Core, s3: Option<&S3>, smtp: Option<&Arc<Smtp>>) -> Vec<Arc<dyn Gateway>> {
     let mut gateways: Vec<Arc<dyn Gateway>> = vec![Arc::new(allod_dav::Dav::new(core.clone()))];
     gateways.extend(s3.map(|s3| Arc::new(s3.beside_others()) as Arc<dyn Gateway>));
+    gateways.extend(smtp.map(|smtp| smtp.clone() as Arc<dyn Gateway>));
     gateways
 }
 
@@ -23,5 +25,7 @@ pub const IMAP: &str = "IMAP";
 /// The same where encryption begins later.
 pub const IMAP_START_TLS: &str = "IMAP, STARTTLS";
 
-/// Listeners of the contract that this build cannot serve yet: asking for one is answered with a warning.
-pub const LATER: [&str; 2] = ["submission", "mx"];
+/// The protocol served on the listeners for mail, for people.
+pub const SMTP: &str = "SMTP";
+/// The same where encryption begins later.
+pub const SMTP_START_TLS: &str = "SMTP, STARTTLS";

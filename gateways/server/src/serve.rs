@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use crate::imap;
 use crate::registry;
 use crate::settings::Settings;
+use crate::smtp;
 
 /// The default for HTTP without a certificate.
 const HTTP_PLAIN: &str = "127.0.0.1:8080";
@@ -40,6 +41,7 @@ pub fn stopped_context(core: &Core, data: &Path, settings: &Settings) -> Context
         s3_endpoint: s3_endpoint(settings, &address, tls),
         s3_region: settings.s3().region().to_owned(),
         calendar_link: calendar_link(&http_url(settings)),
+        dns: smtp::dns(core, settings),
     }
 }
 
@@ -83,6 +85,10 @@ pub async fn serve(
     if let Some((_, served)) = &imap {
         context.served.extend(served.iter().cloned());
     }
+    let smtp = smtp::bind(&core, settings, tls.as_ref()).await?;
+    if let Some((_, served)) = &smtp {
+        context.served.extend(served.iter().cloned());
+    }
     context.started = Some(Instant::now());
     let admin = allod_admin::serve(&data.join(SOCKET_NAME), context.clone(), stop.clone()).await;
     admin.map_err(|error| format!("cannot make the admin socket in {}: {error}", data.display()))?;
@@ -94,12 +100,19 @@ pub async fn serve(
         let router = Arc::new(HttpRouter::new(gateways, move || probe.is_readable()));
         tokio::spawn(serve_http(listener, router, options.clone(), stop.clone()))
     };
-    let beside = registry::http_gateways(&core, s3.as_ref().map(|(gateway, _)| gateway));
+    let beside = registry::http_gateways(
+        &core,
+        s3.as_ref().map(|(gateway, _)| gateway),
+        smtp.as_ref().map(|(gateway, _)| gateway),
+    );
     let mut serving = vec![spawn(http.listener, beside)];
     if let Some((gateway, bound)) = s3 {
         serving.push(spawn(bound.listener, vec![Arc::new(gateway) as Arc<dyn Gateway>]));
     }
     if let Some((gateway, _)) = imap {
+        serving.push(spawn_own(Arc::new(gateway), stop.clone()));
+    }
+    if let Some((gateway, _)) = smtp {
         serving.push(spawn_own(gateway, stop.clone()));
     }
     ready(&context.served);
@@ -128,7 +141,7 @@ pub async fn serve(
 }
 
 /// Runs a gateway that listens by itself.
-fn spawn_own(gateway: impl Gateway + 'static, stop: Stop) -> JoinHandle<()> {
+fn spawn_own(gateway: Arc<dyn Gateway>, stop: Stop) -> JoinHandle<()> {
     tokio::spawn(async move {
         if let Err(error) = gateway.serve(stop).await {
             tracing::error!(gateway = gateway.name(), %error, "a listener failed");

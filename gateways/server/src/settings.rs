@@ -9,6 +9,8 @@ use allod_kit::Network;
 use allod_model::{parse_duration_secs, parse_size};
 use serde::Deserialize;
 
+pub use crate::smtp_settings::{SmarthostSettings, SmtpServing};
+
 /// The settings file's name in the data directory.
 pub const FILE_NAME: &str = "allod.toml";
 /// Longest settings file, in bytes.
@@ -24,6 +26,8 @@ pub struct Settings {
     pub s3: Option<S3Serving>,
     /// The IMAP window.
     pub imap: Option<ImapServing>,
+    /// Mail: submission, mail from the world, the way out.
+    pub smtp: Option<SmtpServing>,
     /// Certificate chain, PEM.
     pub tls_cert: Option<PathBuf>,
     /// Private key, PEM.
@@ -179,6 +183,7 @@ impl Settings {
             http: self.http.or(other.http),
             s3: Some(self.s3.unwrap_or_default().or(other.s3.unwrap_or_default())),
             imap: Some(self.imap.unwrap_or_default().or(other.imap.unwrap_or_default())),
+            smtp: Some(self.smtp.unwrap_or_default().or(other.smtp.unwrap_or_default())),
             tls_cert: self.tls_cert.or(other.tls_cert),
             tls_key: self.tls_key.or(other.tls_key),
             insecure: self.insecure.or(other.insecure),
@@ -201,6 +206,11 @@ impl Settings {
     /// How IMAP is served.
     pub fn imap(&self) -> ImapServing {
         self.imap.clone().unwrap_or_default()
+    }
+
+    /// How mail is sent and taken.
+    pub fn smtp(&self) -> SmtpServing {
+        self.smtp.clone().unwrap_or_default()
     }
 
     /// Whether a certificate is set.

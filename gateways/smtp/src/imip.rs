@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use allod_core::post::{Envelope, Recipient};
-use allod_core::{Claimed, Settled};
+use allod_core::{Claimed, Outbox, Settled};
 use allod_formats::calendar::itip::Method;
 use allod_formats::mail::{Inner, Part, decode_body, read};
 use allod_kit::Stop;
@@ -33,7 +33,7 @@ const PART_BYTES_MAX: u32 = 1 << 20;
 pub(crate) async fn run(shared: Arc<Shared>, stop: Stop) {
     let outbox = shared.core.operator().outbox();
     loop {
-        match outbox.claim(BATCH, LEASE).await {
+        match claim(&shared, &outbox).await {
             Ok(claimed) => {
                 let full = claimed.len() == BATCH;
                 for one in claimed {
@@ -54,6 +54,14 @@ pub(crate) async fn run(shared: Arc<Shared>, stop: Stop) {
             () = tokio::time::sleep(LOOK_AGAIN) => {}
         }
     }
+}
+
+/// What is to be mailed. A server without a domain of its own has no address to mail it from: it waits.
+async fn claim(shared: &Shared, outbox: &Outbox) -> Result<Vec<Claimed>> {
+    if shared.core.operator().own_domains().await?.is_empty() {
+        return Ok(Vec::new());
+    }
+    outbox.claim(BATCH, LEASE).await
 }
 
 /// Puts one message into the queue as a mail.

@@ -3,7 +3,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Floor of each package: it may use packages of lower floors only.
-const FLOORS: [(&str, u32); 13] = [
+const FLOORS: [(&str, u32); 14] = [
     ("allod-model", 0),
     ("allod-formats", 0),
     ("allod-meta", 0),
@@ -13,6 +13,7 @@ const FLOORS: [(&str, u32); 13] = [
     ("allod-dav", 3),
     ("allod-s3", 3),
     ("allod-imap", 3),
+    ("allod-smtp", 3),
     ("allod-admin", 3),
     ("allod-server", 4),
     ("allod-tests", 5),
@@ -20,14 +21,14 @@ const FLOORS: [(&str, u32); 13] = [
 ];
 
 /// Outside crates with one home, and the packages that may name them.
-const HOMES: [(&str, &[&str]); 22] = [
+const HOMES: [(&str, &[&str]); 26] = [
     ("redb", &["allod-meta"]),
     ("fjall", &["allod-meta"]),
     ("sled", &["allod-meta"]),
     ("object_store", &["allod-blobs"]),
     ("fastcdc", &["allod-blobs"]),
     ("zstd", &["allod-blobs"]),
-    ("aws-lc-rs", &["allod-blobs"]),
+    ("aws-lc-rs", &["allod-blobs", "allod-smtp"]),
     ("argon2", &["allod-blobs", "allod-core"]),
     ("unicode-normalization", &["allod-formats"]),
     ("charset", &["allod-formats"]),
@@ -36,11 +37,15 @@ const HOMES: [(&str, &[&str]); 22] = [
     ("s3s", &["allod-s3"]),
     ("imap-codec", &["allod-imap"]),
     ("imap-types", &["allod-imap"]),
+    ("lettre", &["allod-smtp"]),
+    ("mail-auth", &["allod-smtp"]),
+    ("mail-builder", &["allod-smtp"]),
+    ("hickory-resolver", &["allod-smtp"]),
     ("crc-fast", &["allod-core", "allod-s3"]),
     ("hyper", &["allod-kit"]),
     ("hyper-util", &["allod-kit"]),
-    ("rustls", &["allod-kit"]),
-    ("tokio-rustls", &["allod-kit"]),
+    ("rustls", &["allod-kit", "allod-smtp"]),
+    ("tokio-rustls", &["allod-kit", "allod-smtp"]),
     ("clap", &["allod-server"]),
     ("indicatif", &["allod-server"]),
 ];

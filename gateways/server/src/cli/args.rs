@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::settings::{Domains, ImapServing, S3Serving, Settings};
+use crate::settings::{Domains, ImapServing, S3Serving, Settings, SmtpServing};
 
 /// Your own cloud: everything you own in one store, behind the protocols that your apps already speak.
 #[derive(Parser, Debug)]
@@ -61,6 +61,18 @@ pub enum Command {
     /// Calendars that whoever has the link may read
     #[command(subcommand)]
     Link(LinkCommand),
+    /// Mail that waits to be sent
+    #[command(subcommand)]
+    Queue(QueueCommand),
+    /// What the DNS must hold for a domain whose mail comes here
+    #[command(after_help = "Example:\n  allod dns example.org --check")]
+    Dns {
+        /// The domain
+        domain: String,
+        /// Look whether it does
+        #[arg(long)]
+        check: bool,
+    },
     /// What is served where, sizes, health
     #[command(after_help = "Example:\n  allod status --json")]
     Status,
@@ -317,6 +329,29 @@ pub enum LinkCommand {
     },
 }
 
+/// Mail that waits to be sent.
+#[derive(Subcommand, Debug)]
+pub enum QueueCommand {
+    /// What waits, for whom, and the last answer
+    #[command(after_help = "Example:\n  allod queue list alice")]
+    List {
+        /// Only of this account
+        account: Option<String>,
+    },
+    /// Try a mail now
+    #[command(after_help = "Example:\n  allod queue retry ID")]
+    Retry {
+        /// Its id
+        id: String,
+    },
+    /// Take a mail out of the queue; nobody is told
+    #[command(after_help = "Example:\n  allod queue drop ID")]
+    Drop {
+        /// Its id
+        id: String,
+    },
+}
+
 /// The master key.
 #[derive(Subcommand, Debug)]
 pub enum KeyCommand {
@@ -343,10 +378,13 @@ pub struct ServeArgs {
     /// Where to serve IMAP by TLS from the start; needs a certificate
     #[arg(long, env = "ALLOD_IMAPS", value_name = "ADDR:PORT", value_parser = address, conflicts_with = "no_imap")]
     pub imaps: Option<SocketAddr>,
-    /// Where to take mail from your apps
+    /// Where to take mail from your apps [default: 127.0.0.1:1587, with a certificate :587 (STARTTLS) and :465 (TLS)]
     #[arg(long, env = "ALLOD_SUBMISSION", value_name = "ADDR:PORT", value_parser = address, conflicts_with = "no_submission")]
     pub submission: Option<SocketAddr>,
-    /// Where to take mail from the world
+    /// Where to take mail from your apps by TLS from the start; needs a certificate
+    #[arg(long, env = "ALLOD_SUBMISSIONS", value_name = "ADDR:PORT", value_parser = address, conflicts_with = "no_submission")]
+    pub submissions: Option<SocketAddr>,
+    /// Where to take mail from the world [default: 127.0.0.1:1025, with a certificate :25]
     #[arg(long, env = "ALLOD_MX", value_name = "ADDR:PORT", value_parser = address, conflicts_with = "no_mx")]
     pub mx: Option<SocketAddr>,
     /// Do not serve S3
@@ -370,6 +408,12 @@ pub struct ServeArgs {
     /// Do not take mail from the world
     #[arg(long)]
     pub no_mx: bool,
+    /// A domain in which every account has a mail address by its name; give it again for more
+    #[arg(long = "mail-domain", env = "ALLOD_MAIL_DOMAIN", value_name = "NAME", value_delimiter = ',')]
+    pub mail_domains: Vec<String>,
+    /// The name of this machine in the DNS, for mail [default: as the system has it]
+    #[arg(long = "mail-hostname", env = "ALLOD_MAIL_HOSTNAME", value_name = "NAME")]
+    pub mail_hostname: Option<String>,
     /// Certificate chain, PEM
     #[arg(long, env = "ALLOD_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
@@ -388,17 +432,6 @@ pub struct ServeArgs {
 }
 
 impl ServeArgs {
-    /// The listeners that were asked for and that this build cannot serve.
-    pub fn unserved(&self) -> Vec<&'static str> {
-        let asked = [&self.submission, &self.mx];
-        crate::registry::LATER
-            .into_iter()
-            .zip(asked)
-            .filter(|(_, a)| a.is_some())
-            .map(|(name, _)| name)
-            .collect()
-    }
-
     /// As settings.
     pub fn settings(&self) -> Settings {
         let s3 = S3Serving {
@@ -414,10 +447,21 @@ impl ServeArgs {
             listen_tls: self.imaps,
             ..ImapServing::default()
         };
+        let smtp = SmtpServing {
+            submission_enabled: self.no_submission.then_some(false),
+            submission: self.submission,
+            submission_tls: self.submissions,
+            mx_enabled: self.no_mx.then_some(false),
+            mx: self.mx,
+            domains: Some(self.mail_domains.clone()).filter(|names| !names.is_empty()).map(Domains::Several),
+            hostname: self.mail_hostname.clone(),
+            ..SmtpServing::default()
+        };
         Settings {
             http: self.http,
             s3: Some(s3),
             imap: Some(imap),
+            smtp: Some(smtp),
             tls_cert: self.tls_cert.clone(),
             tls_key: self.tls_key.clone(),
             insecure: self.insecure.then_some(true),

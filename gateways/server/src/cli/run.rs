@@ -64,6 +64,9 @@ impl Shell {
         };
         bar.finish_and_clear();
         output::print(&request, &answer, self.json);
+        if answer["complete"] == json!(false) && matches!(request, Request::Dns { .. }) {
+            return Ok(ExitCode::FAILURE);
+        }
         let failed = matches!(request, Request::Check { .. }) && answer["clean"] == json!(false);
         if failed && !self.json {
             return Err(format!("{} problems found; see above", answer["problems_total"]));
@@ -97,7 +100,7 @@ impl Shell {
         crate::logging::start("info");
         let settings = args.settings().or(self.settings.clone());
         let core = open(&self.data, &settings, true).await?;
-        self.warn(args);
+        self.warn();
         let empty = core.operator().accounts().await.map_err(|error| error.message)?.is_empty();
         serve(core, &self.data, &settings, |served| {
             self.announce(served);
@@ -109,12 +112,7 @@ impl Shell {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn warn(&self, args: &ServeArgs) {
-        for listener in args.unserved() {
-            eprintln!(
-                "allod: warning: this version does not serve {listener} yet; --{listener} has no effect"
-            );
-        }
+    fn warn(&self) {
         if is_exposed(&self.data) {
             eprintln!(
                 "allod: warning: others on this machine can look into {0}; `chmod 700 {0}` closes it",
@@ -137,7 +135,7 @@ impl Shell {
         crate::logging::start("warn");
         let settings = args.settings().or(self.settings.clone());
         let core = open(&self.data, &settings, true).await?;
-        self.warn(args);
+        self.warn();
         let first = self.first_account(&core, name, &settings).await?;
         serve(core, &self.data, &settings, |served| {
             let url = served.first().map_or("", |one| one.url.as_str());
@@ -234,6 +232,10 @@ fn request(command: Command) -> Result<Request, String> {
         Command::Share(command) => share_request(command),
         Command::Link(LinkCommand::Add { account, path }) => Request::LinkAdd { account, path },
         Command::Link(LinkCommand::Remove { account, path }) => Request::LinkRemove { account, path },
+        Command::Queue(QueueCommand::List { account }) => Request::QueueList { account },
+        Command::Queue(QueueCommand::Retry { id }) => Request::QueueRetry { id },
+        Command::Queue(QueueCommand::Drop { id }) => Request::QueueDrop { id },
+        Command::Dns { domain, check } => Request::Dns { domain, check },
         Command::Status => Request::Status,
         Command::Check { rebuild } => Request::Check { rebuild },
         Command::History { account, path, app, limit } => Request::History { account, path, app, limit },

@@ -7,7 +7,7 @@ use allod_core::post::Addressee;
 use allod_model::Error;
 
 use super::Peer;
-use crate::delivery;
+use crate::delivery::{self, To};
 use crate::limits::{MAILS_MAX, MESSAGE_BYTES_MAX, MX_RECIPIENTS_MAX, SUBMISSION_RECIPIENTS_MAX};
 use crate::reply::{Reply, refusal};
 use crate::shared::Role;
@@ -30,6 +30,14 @@ pub(crate) struct Recipient {
     pub(crate) rcpt: Rcpt,
     /// The account, if it is one of this server.
     pub(crate) here: Option<Addressee>,
+}
+
+impl Recipient {
+    /// The account that has it, if it is one of this server.
+    pub(crate) fn to(&self) -> Option<To> {
+        let account = self.here.as_ref()?.account.clone();
+        Some(To { account, address: self.rcpt.to.clone() })
+    }
 }
 
 impl Peer {

@@ -7,8 +7,8 @@ mod verify;
 use allod_formats::mail::header::fields;
 use bytes::Bytes;
 
-use crate::conversation::{Origin, Transaction};
-use crate::delivery::{Delivery, Verdict};
+use crate::conversation::{Origin, Recipient, Transaction};
+use crate::delivery::{Delivery, To, Verdict};
 use crate::fields::{count, date, is, plain, without};
 use crate::limits::HOPS_MAX;
 use crate::reply::{Reply, refusal};
@@ -43,14 +43,13 @@ pub(crate) async fn take(
     whole.push_str(&received(shared, origin, transaction));
     let mut bytes = whole.into_bytes();
     bytes.extend_from_slice(&cleaned(&message, &shared.options.hostname));
-    let verdict = Verdict { junk, author: verified.author };
+    let verdict = Verdict { from: transaction.mail.from.clone(), junk, author: verified.author };
     store(shared, transaction, Bytes::from(bytes), &verdict).await
 }
 
 async fn store(shared: &Shared, transaction: &Transaction, message: Bytes, verdict: &Verdict) -> Reply {
-    let here = transaction.recipients.iter().filter_map(|one| one.here.as_ref());
-    let accounts: Vec<String> = here.map(|addressee| addressee.account.clone()).collect();
-    let staged = match Delivery::stage(shared, &accounts, &message).await {
+    let to: Vec<To> = transaction.recipients.iter().filter_map(Recipient::to).collect();
+    let staged = match Delivery::stage(shared, &to, &message).await {
         Ok(staged) => staged,
         Err(error) => return refusal(&error),
     };

@@ -16,7 +16,7 @@ use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use crate::delivery::{Verdict, deliver};
+use crate::delivery::{To, Verdict, deliver};
 use crate::limits::{Counts, Place};
 use crate::shared::Shared;
 use crate::syntax::domain_of;
@@ -147,10 +147,12 @@ impl Sender {
 
     async fn tell_if_late(&self, mail: &Queued) {
         let late = self.shared.core.now().0 - mail.since.0 > LATE_SECS * 1000;
-        if late && mail.envelope.hold_until.is_none() && report::late(&self.shared, &self.queue, mail).await {
-            if let Err(error) = self.queue.told_late(&mail.id).await {
-                tracing::warn!(id = %mail.id, %error, "that it is late may be told again");
-            }
+        if late
+            && mail.envelope.hold_until.is_none()
+            && report::late(&self.shared, &self.queue, mail).await
+            && let Err(error) = self.queue.told_late(&mail.id).await
+        {
+            tracing::warn!(id = %mail.id, %error, "that it is late may be told again");
         }
     }
 
@@ -201,9 +203,10 @@ impl Sender {
             Err(error) => return Some(Attempt::Later(format!("4.3.0 {error}"), Timestamp(0))),
         };
         let whole = Bytes::from([format!("Return-Path: <{from}>\r\n").as_bytes(), message].concat());
-        let author = Some(from.to_owned()).filter(|from| !from.is_empty());
-        let verdict = Verdict { junk: false, author };
-        Some(match deliver(&self.shared, &addressee.account, whole, &verdict).await {
+        // Deliberately without an author: a copy that a rule forwards was written by somebody else.
+        let verdict = Verdict { from: from.to_owned(), junk: false, author: None };
+        let to = To { account: addressee.account, address: address.to_owned() };
+        Some(match deliver(&self.shared, to, whole, &verdict).await {
             Ok(()) => Attempt::Delivered("2.0.0 Delivered".into()),
             Err(error) => {
                 let reply = crate::reply::refusal(&error);

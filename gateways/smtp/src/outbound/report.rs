@@ -12,7 +12,7 @@ use allod_core::post::{
 use bytes::Bytes;
 
 use super::send::PASSED_ON;
-use crate::delivery::{Verdict, deliver};
+use crate::delivery::{To, Verdict, deliver};
 use crate::fields::date;
 use crate::shared::Shared;
 
@@ -106,7 +106,8 @@ async fn report(
     };
     let original = queue.bytes(&mail.id).await.unwrap_or_default();
     let bytes = written(shared, mail, subject, intro, told, &original);
-    if let Err(error) = deliver(shared, &account, Bytes::from(bytes), &Verdict::default()).await {
+    let to = To { account: account.clone(), address: mail.envelope.from.clone() };
+    if let Err(error) = deliver(shared, to, Bytes::from(bytes), &Verdict::default()).await {
         tracing::error!(id = %mail.id, %account, %error, "a report could not be delivered");
     }
 }

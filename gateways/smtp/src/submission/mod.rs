@@ -8,7 +8,7 @@ use allod_model::{ErrorKind, Timestamp};
 use bytes::Bytes;
 
 use crate::conversation::{Origin, Recipient, Transaction};
-use crate::delivery::{Delivery, Verdict};
+use crate::delivery::{Delivery, To, Verdict};
 use crate::fields::{count, date, is, plain, without};
 use crate::limits::HOPS_MAX;
 use crate::reply::{Reply, refusal};
@@ -105,12 +105,11 @@ async fn store(
     // What is held waits in the queue, wherever it goes.
     let (here, elsewhere): (Vec<Recipient>, Vec<Recipient>) =
         recipients.into_iter().partition(|one| one.here.is_some() && hold_until.is_none());
-    let accounts: Vec<String> =
-        here.iter().filter_map(|one| Some(one.here.as_ref()?.account.clone())).collect();
+    let to: Vec<To> = here.iter().filter_map(Recipient::to).collect();
     let return_path = format!("Return-Path: <{}>\r\n", mail.from);
     let delivered = Bytes::from([return_path.as_bytes(), &message].concat());
     // All that can fail comes first; the bytes lie in all accounts before anybody has the mail.
-    let staged = match Delivery::stage(shared, &accounts, &delivered).await {
+    let staged = match Delivery::stage(shared, &to, &delivered).await {
         Ok(staged) => staged,
         Err(error) => return refusal(&error),
     };
@@ -127,7 +126,7 @@ async fn store(
         }
     }
     tracing::debug!(account = %session.account(), id = %queued, utf8, "a mail was taken");
-    let verdict = Verdict { junk: false, author: Some(author) };
+    let verdict = Verdict { from: mail.from.clone(), junk: false, author: Some(author) };
     let failed = staged.finish(shared, &delivered, &verdict).await;
     let left: Vec<Recipient> = here
         .into_iter()

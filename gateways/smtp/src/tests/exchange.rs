@@ -7,7 +7,7 @@ const HELLO: &str =
     "From: Alice <alice@a.example>\r\nTo: Bob <bob@b.example>\r\nSubject: Hello\r\n\r\nHow are you?";
 
 /// Two sites that find each other.
-async fn two() -> (Site, Site, TestDns) {
+pub(super) async fn two() -> (Site, Site, TestDns) {
     let dns = TestDns::start().await;
     let (a, b) = (listener().await, listener().await);
     let (port_a, port_b) = (a.1.port(), b.1.port());

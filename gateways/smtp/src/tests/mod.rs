@@ -20,16 +20,20 @@ use tokio::net::{TcpStream, UdpSocket};
 use crate::{Options, Role, Smtp};
 
 mod exchange;
+mod following;
 mod refusals;
 mod submitting;
 
 /// How long something may take until a test fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What a DNS server knows.
+type Zone = HashMap<(String, RecordType), Vec<RData>>;
+
 /// A DNS server in this process.
 #[derive(Clone)]
 struct TestDns {
-    records: Arc<Mutex<HashMap<(String, RecordType), Vec<RData>>>>,
+    records: Arc<Mutex<Zone>>,
     address: SocketAddr,
 }
 
@@ -89,7 +93,6 @@ struct Site {
     mx: SocketAddr,
     submission: SocketAddr,
     account: &'static str,
-    address: String,
     password: String,
     records: crate::Records,
     _stop: tokio_util::sync::DropGuard,
@@ -126,7 +129,7 @@ impl Site {
         let core = Core::open(store, MasterKey::from_bytes(&[7; 32]), core_options).await.unwrap();
         let operator = core.operator();
         let address = format!("{account}@{domain}");
-        let change = AccountChange { emails: Some(vec![address.clone()]), ..AccountChange::default() };
+        let change = AccountChange { emails: Some(vec![address]), ..AccountChange::default() };
         operator.add_account(account, change).await.unwrap();
         let grants = vec![parse_grant("mail").unwrap()];
         let credential = operator.add_credential(account, "test", grants, None).await.unwrap();
@@ -144,7 +147,6 @@ impl Site {
             mx: mx_address,
             submission: submission_address,
             account,
-            address,
             password: credential.password.to_string(),
             records,
             _stop: stop.drop_guard(),
