@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fault::{Res, fail};
 use crate::keys::Keys;
+use crate::mail::brief::Briefs;
 use crate::mail::select::UidCache;
 use crate::mail::spans::SpanWakes;
 use crate::record::{Account, Body, Content};
@@ -29,6 +30,7 @@ pub struct AccountHandle {
     /// Who is to hear that something derived is out of date.
     wakes: OnceLock<(Arc<Wakes>, Arc<SpanWakes>)>,
     uids: UidCache,
+    briefs: Briefs,
 }
 
 impl AccountHandle {
@@ -41,6 +43,7 @@ impl AccountHandle {
             closed: CancellationToken::new(),
             wakes: OnceLock::new(),
             uids: UidCache::default(),
+            briefs: Briefs::default(),
         }
     }
 
@@ -85,6 +88,11 @@ impl AccountHandle {
     /// Who is to hear that a span of a mailbox is whole.
     pub fn span_wakes(&self) -> Option<Arc<SpanWakes>> {
         self.wakes.get().map(|(_, spans)| spans.clone())
+    }
+
+    /// Facts of messages in memory.
+    pub fn briefs(&self) -> &Briefs {
+        &self.briefs
     }
 
     /// UIDs of mailboxes in use.

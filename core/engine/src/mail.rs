@@ -22,6 +22,7 @@
 
 pub(crate) mod annotations;
 pub(crate) mod append;
+pub(crate) mod brief;
 pub(crate) mod changes;
 pub(crate) mod facts;
 pub(crate) mod fetch;

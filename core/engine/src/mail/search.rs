@@ -12,6 +12,7 @@ use allod_model::{ContentId, NodeId, Result, Seq, Timestamp};
 
 use crate::content::Reader;
 use crate::fault::Res;
+use crate::mail::brief::SEARCHED;
 use crate::mail::facts::{self, HEADER, SIGNATURE, part, plain_address, structure_of};
 use crate::mail::fetch::each_message;
 use crate::mail::marks::{Flags, KeywordId, Keywords};
@@ -257,8 +258,9 @@ impl Opened<'_> {
     }
 
     fn sent_day(&self) -> Res<i64> {
-        let facts = structure_of(self.search.view, self.search.session.handle(), self.row.content)?;
-        let secs = match facts.sent {
+        let account = self.search.session.handle();
+        let brief = account.briefs().of(self.search.view, account, self.row.content)?;
+        let secs = match brief.sent {
             Some(sent) => sent.secs + i64::from(sent.offset_minutes) * 60,
             None => self.row.internal.secs(),
         };
@@ -266,11 +268,19 @@ impl Opened<'_> {
     }
 
     fn holds(&mut self, field: &Field, needle: &str, classes: &[u16]) -> Res<bool> {
+        if let Field::Header(name) = field
+            && let Some(found) = self.brief_holds(name, needle, true)?
+        {
+            return Ok(found);
+        }
         if !classes.is_empty() && !self.signature()?.may_hold(classes) {
             return Ok(false);
         }
         match field {
             Field::Header(name) => {
+                if let Some(found) = self.brief_holds(name, needle, false)? {
+                    return Ok(found);
+                }
                 let values = header::values(self.header()?, name);
                 let found = values.iter().any(|value| needle.is_empty() || fold(value).contains(needle));
                 Ok(found || (needle.contains('@') && self.has_address(name, needle)?))
@@ -281,6 +291,20 @@ impl Opened<'_> {
                 Ok(text.header.contains(needle) || text.body.contains(needle))
             }
         }
+    }
+
+    /// Whether a field that is kept in memory has a text; `None` for any other. `known`: only when it is there already.
+    fn brief_holds(&self, name: &str, needle: &str, known: bool) -> Res<Option<bool>> {
+        let Some(n) = SEARCHED.iter().position(|known| known.eq_ignore_ascii_case(name)) else {
+            return Ok(None);
+        };
+        let account = self.search.session.handle();
+        let brief = match known {
+            true => account.briefs().known(self.row.content),
+            false => Some(account.briefs().of(self.search.view, account, self.row.content)?),
+        };
+        let values = brief.as_ref().and_then(|brief| brief.values.as_ref());
+        Ok(values.map(|values| values[n].iter().any(|value| value.contains(needle))))
     }
 
     /// An address is found by what it is, too, not only by how it was written.

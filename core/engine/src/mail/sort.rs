@@ -1,10 +1,9 @@
 //! Sorting messages (RFC 5256, RFC 5957).
 
-use allod_formats::mail::{Address, Facts, collate, display_name, sort_subject};
 use allod_model::{NodeId, Result};
 
 use crate::fault::Res;
-use crate::mail::facts::structure_of;
+use crate::mail::brief::Brief;
 use crate::mail::fetch::each_message;
 use crate::mail::rows::MessageRow;
 use crate::mail::uids::UidSet;
@@ -63,15 +62,16 @@ impl Session {
     fn sort_now(&self, mailbox: NodeId, uids: &UidSet, keys: &[SortKey]) -> Res<Vec<u32>> {
         let view = self.view()?;
         self.check_mailbox(&view, mailbox)?;
-        let rows_only = keys.iter().all(|key| matches!(key.by, SortBy::Arrival | SortBy::Size));
         let mut messages = Vec::new();
         each_message(&view, self, mailbox, uids, 0, |uid, row| {
-            let facts = match rows_only {
-                true => None,
-                false => Some(structure_of(&view, self.handle(), row.content)?),
+            let values: Option<Vec<Value>> = keys.iter().map(|key| row_value(key.by, &row)).collect();
+            let values = match values {
+                Some(values) => values,
+                None => {
+                    let brief = self.handle().briefs().of(&view, self.handle(), row.content)?;
+                    keys.iter().map(|key| value(key.by, &row, &brief)).collect()
+                }
             };
-            let facts = facts.unwrap_or_default();
-            let values: Vec<Value> = keys.iter().map(|key| value(key.by, &row, &facts)).collect();
             messages.push((values, uid));
             Ok(std::ops::ControlFlow::Continue(()))
         })?;
@@ -87,29 +87,30 @@ impl Session {
     }
 }
 
-fn value(by: SortBy, row: &MessageRow, facts: &Facts) -> Value {
-    // RFC 5256 §3: the mailbox of the first address, or nothing.
-    let mailbox = |addresses: &[Address]| {
-        let first = addresses.first().and_then(|address| address.mailbox.as_deref());
-        Value::Text(collate(&String::from_utf8_lossy(first.unwrap_or_default())))
-    };
-    let shown = |addresses: &[Address]| {
-        Value::Text(addresses.first().map(display_name).map(|name| collate(&name)).unwrap_or_default())
-    };
+fn value(by: SortBy, row: &MessageRow, brief: &Brief) -> Value {
     match by {
         SortBy::Arrival => Value::Number(row.internal.0),
-        SortBy::Date => Value::Number(sent_secs(row, facts)),
+        SortBy::Date => Value::Number(sent_secs(row, brief)),
         SortBy::Size => Value::Number(row.size as i64),
-        SortBy::Subject => Value::Text(sort_subject(facts)),
-        SortBy::Cc => mailbox(&facts.envelope.cc),
-        SortBy::From => mailbox(&facts.envelope.from),
-        SortBy::To => mailbox(&facts.envelope.to),
-        SortBy::DisplayFrom => shown(&facts.envelope.from),
-        SortBy::DisplayTo => shown(&facts.envelope.to),
+        SortBy::Subject => Value::Text(brief.subject.clone()),
+        SortBy::Cc => Value::Text(brief.cc.clone()),
+        SortBy::From => Value::Text(brief.from.clone()),
+        SortBy::To => Value::Text(brief.to.clone()),
+        SortBy::DisplayFrom => Value::Text(brief.shown_from.clone()),
+        SortBy::DisplayTo => Value::Text(brief.shown_to.clone()),
+    }
+}
+
+/// What needs only the message's row.
+fn row_value(by: SortBy, row: &MessageRow) -> Option<Value> {
+    match by {
+        SortBy::Arrival => Some(Value::Number(row.internal.0)),
+        SortBy::Size => Some(Value::Number(row.size as i64)),
+        _ => None,
     }
 }
 
 /// The sent date (RFC 5256 §2.2), in seconds since 1970.
-pub fn sent_secs(row: &MessageRow, facts: &Facts) -> i64 {
-    facts.sent.map_or(row.internal.secs(), |sent| sent.secs)
+pub fn sent_secs(row: &MessageRow, brief: &Brief) -> i64 {
+    brief.sent.map_or(row.internal.secs(), |sent| sent.secs)
 }

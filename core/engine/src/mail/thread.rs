@@ -2,11 +2,9 @@
 
 use std::collections::HashMap;
 
-use allod_formats::mail::{Facts, sort_subject};
 use allod_model::{NodeId, Result};
 
 use crate::fault::Res;
-use crate::mail::facts::structure_of;
 use crate::mail::fetch::each_message;
 use crate::mail::sort::sent_secs;
 use crate::mail::uids::UidSet;
@@ -74,14 +72,14 @@ impl Session {
         self.check_mailbox(&view, mailbox)?;
         let mut members = Vec::new();
         each_message(&view, self, mailbox, uids, 0, |uid, row| {
-            let facts: Facts = structure_of(&view, self.handle(), row.content)?;
+            let brief = self.handle().briefs().of(&view, self.handle(), row.content)?;
             members.push(Member {
                 uid,
-                sent: sent_secs(&row, &facts),
-                subject: sort_subject(&facts),
-                is_reply: facts.is_reply,
-                id: facts.message_id,
-                references: facts.references,
+                sent: sent_secs(&row, &brief),
+                subject: brief.subject.clone(),
+                is_reply: brief.is_reply,
+                id: brief.id.clone(),
+                references: brief.references.clone(),
             });
             Ok(std::ops::ControlFlow::Continue(()))
         })?;

@@ -5,6 +5,7 @@ mod message;
 
 use allod_core::mail::{Flags, MarkChange, Message, MessageParts, Operation, UidSet};
 use allod_model::{Error, ErrorKind, NodeId, Seq};
+use tokio_util::task::AbortOnDropHandle;
 
 use self::message::Printer;
 use super::Conversation;
@@ -117,30 +118,50 @@ impl Conversation {
         out: &mut Output,
     ) -> Result<(), Abort> {
         let limit = if plan.bytes || plan.seen { PAGE_BODIES } else { PAGE_MESSAGES };
-        let mut after = 0;
+        let marking = plan.seen && !read_only;
+        let mut page = self.selected()?.messages(id, uids, 0, limit, plan.parts).await?;
         while !uids.is_empty() {
-            let mut page = self.selected()?.messages(id, uids, after, limit, plan.parts).await?;
             let Some(last) = page.last().map(|message| message.uid) else { break };
-            let marked = match plan.seen && !read_only {
+            let full = page.len() == limit;
+            // What comes next is read while this is told.
+            let next = match full && !marking {
+                true => Some(self.read_ahead(id, uids, last, limit, plan.parts)?),
+                false => None,
+            };
+            let marked = match marking {
                 true => self.mark_seen(id, &mut page).await?,
                 false => UidSet::new(),
             };
             if page.iter().any(|message| !self.knows(message)) {
                 self.learn_keywords(&page, out).await?;
             }
-            let full = page.len() == limit;
-            for message in page {
+            for message in std::mem::take(&mut page) {
                 let uid = message.uid;
                 if self.print(id, message, plan, marked.contains(uid), outcome, out).await? {
                     outcome.told.insert(uid);
                 }
             }
-            match full {
-                true => after = last,
-                false => break,
-            }
+            page = match next {
+                Some(next) => next.await.map_err(std::io::Error::other)??,
+                None if full => self.selected()?.messages(id, uids, last, limit, plan.parts).await?,
+                None => break,
+            };
         }
         Ok(())
+    }
+
+    /// Begins to read a page.
+    fn read_ahead(
+        &self,
+        id: NodeId,
+        uids: &UidSet,
+        after: u32,
+        limit: usize,
+        parts: MessageParts,
+    ) -> Result<AbortOnDropHandle<Result<Vec<Message>, Error>>, Abort> {
+        let (session, uids) = (self.selected()?.clone(), uids.clone());
+        let read = async move { session.messages(id, &uids, after, limit, parts).await };
+        Ok(AbortOnDropHandle::new(tokio::spawn(read)))
     }
 
     /// Prints one message; false when it was gone.
