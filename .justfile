@@ -33,3 +33,7 @@ bench:
 # Fuzz the calendar and card formats: just fuzz calendar 60
 fuzz TARGET SECONDS="60":
     core/formats/fuzz/run {{TARGET}} {{SECONDS}}
+
+# IMAP beside Dovecot, on a quiet machine
+imap-bench:
+    just conform imap-bench

@@ -136,12 +136,12 @@ class Dovecot:
 
     host, has_tls = "127.0.0.1", True
 
-    def __init__(self, folder, storage="maildir", fsync="optimized"):
+    def __init__(self, folder, storage="maildir", fsync="optimized", is_lean=False):
         if not (install.find("dovecot") and Path("/usr/lib/dovecot/imap").exists()):
             install.apt(dovecot="dovecot-imapd")
         self.name = f"dovecot-{storage}"
         self.durable = {"optimized": "synced before OK where it matters to it (its default)", "always": "synced always", "never": "not synced"}[fsync]
-        self.home, self.storage, self.fsync = Path(folder), storage, fsync
+        self.home, self.storage, self.fsync, self.is_lean = Path(folder), storage, fsync, is_lean
         self.home.mkdir(parents=True, exist_ok=True)
         self.port, self.process, self.ready_s = free_port(), None, None
         self.user, self.password = USER, PASSWORD
@@ -159,8 +159,10 @@ class Dovecot:
             install.quietly(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=localhost", "-addext",
                              "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", str(self.home / "key.pem"), "-out", str(self.home / "cert.pem")])
         config = self.home / "dovecot.conf"
-        config.write_text(DOVECOT.format(home=self.home, port=self.port, password=PASSWORD, location=LOCATIONS[self.storage], fsync=self.fsync),
-                          encoding="utf-8")
+        text = DOVECOT.format(home=self.home, port=self.port, password=PASSWORD, location=LOCATIONS[self.storage], fsync=self.fsync)
+        if self.is_lean:
+            text = "\n".join(row for row in text.splitlines() if not row.strip().startswith(("mail_plugins", "quota", "acl", "imap_metadata", "mail_attribute"))) + "\n"
+        config.write_text(text, encoding="utf-8")
         with open(self.home / "stderr", "ab") as log:
             self.process = subprocess.Popen([install.find("dovecot"), "-F", "-c", str(config)], stdout=log, stderr=log, start_new_session=True)
         wait_for_port(self.port, self.process)
@@ -238,13 +240,13 @@ class Elsewhere:
 PEERS = ("allod", "dovecot", "dovecot-maildir", "dovecot-sdbox", "dovecot-mdbox", "dovecot-maildir+fsync", "dovecot-sdbox+fsync")
 
 
-def server(name, folder, binary=None):
-    """A server by its name, not yet started; a HOST:PORT is one that runs already."""
+def server(name, folder, binary=None, is_lean=False):
+    """A server by its name, not yet started; a HOST:PORT is one that runs already. `is_lean`: Dovecot without plugins, for measurements."""
     if name == "allod":
         return AllodImap(binary, folder)
     if name not in PEERS:
         return Elsewhere(name)
     storage, _, fsync = name.partition("-")[2].partition("+")
-    made = Dovecot(folder, storage or "maildir", "always" if fsync else "optimized")
+    made = Dovecot(folder, storage or "maildir", "always" if fsync else "optimized", is_lean)
     made.name = name
     return made

@@ -37,6 +37,13 @@ pub(crate) struct Shared {
 /// Serves one connection. `start_tls`: it began in plain text and can be encrypted.
 pub(crate) async fn serve(shared: Arc<Shared>, start_tls: Option<StartTls>, accepted: Accepted, stop: Stop) {
     let peer = accepted.address();
+    let address = peer.ip().to_canonical();
+    let place = shared.places.address(address);
+    if place.is_none() && accepted.is_tls() {
+        // A handshake is what costs most; who has too many gets none.
+        tracing::debug!(%peer, "too many connections");
+        return;
+    }
     let handshake = Box::pin(stop.run_until_cancelled(accepted.handshake())).await;
     let connection = match handshake {
         Some(Ok(connection)) => connection,
@@ -51,7 +58,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, start_tls: Option<StartTls>, acce
     let mut client = Client {
         reader: Reader::new(transport.clone()),
         out: Output::new(transport),
-        address: peer.ip().to_canonical(),
+        address,
         start_tls: start_tls.filter(|_| !tls),
         name: None,
         bad: 0,
@@ -59,8 +66,16 @@ pub(crate) async fn serve(shared: Arc<Shared>, start_tls: Option<StartTls>, acce
         stop,
         tls,
     };
-    let end = client.run().await;
-    tracing::debug!(%peer, ?end, "connection ended");
+    let end = match place {
+        Some(_) => client.run().await,
+        None => End::Bye(Some(Code::LIMIT), "Too many connections from your address".into()),
+    };
+    drop(place);
+    match &end {
+        End::Gone(error) => tracing::debug!(%peer, %error, "connection ended"),
+        End::Bye(_, text) => tracing::debug!(%peer, %text, "connection ended by us"),
+        End::LoggedOut => tracing::debug!(%peer, "logged out"),
+    }
     Box::pin(client.part(end)).await;
 }
 
@@ -119,9 +134,6 @@ struct Client {
 
 impl Client {
     async fn run(&mut self) -> End {
-        let Some(_place) = self.shared.places.address(self.address) else {
-            return End::Bye(Some(Code::LIMIT), "Too many connections from your address".into());
-        };
         let greeting = format!("* OK [CAPABILITY {}] allod ready\r\n", self.capabilities());
         if let Err(error) = self.out.raw(greeting).flush().await {
             return End::Gone(error);

@@ -16,8 +16,6 @@
 //! # }
 //! ```
 
-#![allow(dead_code, reason = "under construction")]
-
 mod auth;
 mod capability;
 mod connection;

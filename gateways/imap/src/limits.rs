@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 pub(crate) const LINE_BYTES_MAX: usize = 64 * 1024;
 /// Longest command, its literals included and its messages excepted, in bytes.
 pub(crate) const COMMAND_BYTES_MAX: usize = 1024 * 1024;
-/// The same before login.
+/// The same before login, and the longest line.
 pub(crate) const LOGIN_BYTES_MAX: usize = 32 * 1024;
 /// Literals of one command.
 pub(crate) const LITERALS_MAX: usize = 10_000;
@@ -104,5 +104,32 @@ impl<K: Hash + Eq> Drop for Place<K> {
         if left == Some(0) {
             taken.remove(key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_counted_and_given_back() {
+        let places = Places::new(2, 1);
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        let first = places.address(ip("203.0.113.5"));
+        let second = places.address(ip("::ffff:203.0.113.5"));
+        assert!(first.is_some() && second.is_some() && places.address(ip("203.0.113.5")).is_none());
+        assert!(places.address(ip("203.0.113.6")).is_some());
+        drop(first);
+        assert!(places.address(ip("203.0.113.5")).is_some());
+        // One customer's network counts as one.
+        let network = [places.address(ip("2001:db8::1")), places.address(ip("2001:db8::2"))];
+        assert!(network.iter().all(Option::is_some) && places.address(ip("2001:db8::3")).is_none());
+        let local: Vec<_> = (0..10).map(|_| places.address(ip("127.0.0.1"))).collect();
+        assert!(local.iter().all(Option::is_some));
+        let alice = places.account("alice".into());
+        assert!(alice.is_some() && places.account("alice".into()).is_none());
+        drop((alice, second, network));
+        assert!(places.account("alice".into()).is_some());
+        assert!(places.addresses.taken.lock().is_empty() && places.accounts.taken.lock().is_empty());
     }
 }

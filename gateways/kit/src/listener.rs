@@ -169,6 +169,11 @@ impl Accepted {
         self.address
     }
 
+    /// Whether a TLS handshake is to be done.
+    pub fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// Completes the TLS handshake, if there is one to do. To be called in the connection's own task.
     ///
     /// # Errors

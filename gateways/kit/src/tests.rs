@@ -389,3 +389,57 @@ async fn ask_by_tls(address: SocketAddr, trusted: CertificateDer<'static>) -> st
     let _ = stream.read_to_string(&mut answer).await;
     Ok(answer)
 }
+
+/// Echoes until `stop`; `stubborn` does not look at it.
+async fn echo(accepted: Accepted, stop: Stop, stubborn: bool) {
+    let Ok(mut connection) = accepted.handshake().await else { return };
+    let mut buffer = [0; 64];
+    loop {
+        tokio::select! {
+            () = stop.cancelled(), if !stubborn => {
+                let _ = connection.write_all(b"bye").await;
+                return;
+            }
+            read = connection.read(&mut buffer) => match read {
+                Ok(count) if count > 0 => connection.write_all(&buffer[..count]).await.unwrap(),
+                _ => return,
+            },
+        }
+    }
+}
+
+#[tokio::test]
+async fn other_protocols_are_served_and_end() {
+    for stubborn in [false, true] {
+        let listener = Listener::bind(Binding::plain("127.0.0.1:0".parse().unwrap())).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let options = TcpOptions { connections_max: 1, shutdown_timeout: Duration::from_millis(300) };
+        let stop = Stop::new();
+        let (serving, watched) = (stop.clone(), stop.clone());
+        let server = tokio::spawn(serve_tcp(listener, options, serving, move |accepted| {
+            echo(accepted, watched.clone(), stubborn)
+        }));
+        let mut first = TcpStream::connect(address).await.unwrap();
+        let mut buffer = [0; 64];
+        first.write_all(b"hello").await.unwrap();
+        assert_eq!(first.read(&mut buffer).await.unwrap(), 5);
+        // One place only: the next waits until the first has left.
+        let mut second = TcpStream::connect(address).await.unwrap();
+        second.write_all(b"me too").await.unwrap();
+        assert!(timeout(Duration::from_millis(100), second.read(&mut buffer)).await.is_err());
+        drop(first);
+        assert_eq!(second.read(&mut buffer).await.unwrap(), 6);
+        stop.cancel();
+        timeout(Duration::from_secs(2), server).await.expect("it ends").unwrap();
+        let mut last = Vec::new();
+        let _ = second.read_to_end(&mut last).await;
+        assert_eq!(last, if stubborn { &b""[..] } else { b"bye" });
+    }
+}
+
+#[tokio::test]
+async fn plain_text_that_becomes_tls_may_be_reached_by_others() {
+    let everywhere = "0.0.0.0:0".parse().unwrap();
+    assert!(matches!(Listener::bind(Binding::plain(everywhere)).await, Err(ListenError::PlainText(_))));
+    assert!(Listener::bind(Binding::start_tls(everywhere)).await.is_ok());
+}

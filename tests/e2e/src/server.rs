@@ -44,6 +44,7 @@ pub struct Server {
     child: Option<Child>,
     address: String,
     s3_address: String,
+    imap_address: String,
     flags: Vec<String>,
 }
 
@@ -75,8 +76,7 @@ impl Server {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let flags = flags.iter().map(|f| (*f).to_owned()).collect();
         let data = folder.path().join("data");
-        let (address, s3_address) = (String::new(), String::new());
-        let mut server = Server { _folder: Some(folder), data, child: None, address, s3_address, flags };
+        let mut server = Server::unserved(Some(folder), data, flags);
         server.cli(&["account", "add", "alice", "--json"]);
         server.serve();
         server
@@ -84,10 +84,14 @@ impl Server {
 
     /// Serves a store that is there already.
     pub fn on(data: PathBuf) -> Server {
-        let (address, s3_address, flags) = (String::new(), String::new(), Vec::new());
-        let mut server = Server { _folder: None, data, child: None, address, s3_address, flags };
+        let mut server = Server::unserved(None, data, Vec::new());
         server.serve();
         server
+    }
+
+    fn unserved(folder: Option<TempDir>, data: PathBuf, flags: Vec<String>) -> Server {
+        let (address, s3_address, imap_address) = (String::new(), String::new(), String::new());
+        Server { _folder: folder, data, child: None, address, s3_address, imap_address, flags }
     }
 
     /// The data directory.
@@ -103,6 +107,11 @@ impl Server {
     /// Where S3 is served.
     pub fn s3_address(&self) -> &str {
         &self.s3_address
+    }
+
+    /// Where IMAP is served.
+    pub fn imap_address(&self) -> &str {
+        &self.imap_address
     }
 
     /// The server's process id.
@@ -148,6 +157,9 @@ impl Server {
             }
             if let Some(rest) = line.strip_prefix("s3 ") {
                 self.s3_address = address(rest);
+            }
+            if let Some(rest) = line.strip_prefix("imap ") {
+                self.imap_address = address(rest);
             }
             if line == "ready" {
                 self.child = Some(child);

@@ -7,7 +7,7 @@ use allod_meta::{KeyRange, Lookup, View};
 use allod_model::{ContentId, Error, NodeId, Result, Seq, Timestamp};
 use bytes::Bytes;
 
-use crate::content::Reader;
+use crate::content::{Reader, chunk_ref};
 use crate::fault::Res;
 use crate::mail::facts::{HEADER, part, structure_of};
 use crate::mail::marks::{Flags, KeywordId};
@@ -15,12 +15,16 @@ use crate::mail::rows::{MessageRow, uid_at};
 use crate::mail::uids::UidSet;
 use crate::read::OpenFile;
 use crate::reading::Records;
-use crate::record::{Entry, decode};
+use crate::record::{Body, Entry, decode};
 use crate::resolve::node;
 use crate::session::Session;
 
 /// Messages of one page at most.
 const PAGE_MESSAGES_MAX: usize = 1000;
+/// Bytes of a message that is read along with its row, at most.
+const BYTES_AT_HAND_MAX: u64 = 128 << 10;
+/// Bytes of messages read along in one page, at most.
+const PAGE_BYTES_MAX: usize = 2 << 20;
 
 /// A message in a mailbox.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +51,8 @@ pub struct Message {
     pub facts: Option<Box<Facts>>,
     /// The header with the empty line that ends it; where asked for, and when it is not very long.
     pub header: Option<Bytes>,
+    /// All its bytes; where asked for, and when they are few and at hand.
+    pub bytes: Option<Bytes>,
 }
 
 /// What is wanted of each message beside its row.
@@ -56,6 +62,8 @@ pub struct MessageParts {
     pub facts: bool,
     /// [`Message::header`].
     pub header: bool,
+    /// [`Message::bytes`].
+    pub bytes: bool,
 }
 
 impl Session {
@@ -90,9 +98,14 @@ impl Session {
     ) -> Res<Vec<Message>> {
         let view = self.view()?;
         self.check_mailbox(&view, mailbox)?;
-        let mut found = Vec::with_capacity(limit.min(64));
+        let (mut found, mut gathered) = (Vec::with_capacity(limit.min(64)), 0);
         each_message(&view, self, mailbox, uids, after, |uid, row| {
-            found.push(self.message(&view, uid, row, parts)?);
+            let mut message = self.message(&view, uid, row, parts)?;
+            if parts.bytes && message.size <= BYTES_AT_HAND_MAX && gathered < PAGE_BYTES_MAX {
+                message.bytes = self.bytes_at_hand(&view, message.content)?;
+                gathered += message.bytes.as_ref().map_or(0, Bytes::len);
+            }
+            found.push(message);
             Ok(if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
         })?;
         Ok(found)
@@ -119,7 +132,28 @@ impl Session {
             thread: row.thread,
             facts,
             header,
+            bytes: None,
         })
+    }
+
+    /// The bytes of a content that lies in its row or in one chunk on this disk.
+    fn bytes_at_hand(&self, view: &View, content: ContentId) -> Res<Option<Bytes>> {
+        let reader = Reader::open(self.core(), self.handle(), view, content)?;
+        let part = match &reader.content.body {
+            Body::Inline(_) => return reader.inline().transpose(),
+            Body::Few(parts) if parts.len() == 1 => parts[0],
+            Body::Few(_) | Body::Paged(_) | Body::Joined { .. } => return Ok(None),
+        };
+        let chunk = chunk_ref(view, self.handle(), part)?;
+        let key = self.handle().key();
+        match self.core().0.blobs.read_blocking(self.handle().id().0, key, &chunk) {
+            // It may have moved since: whoever opens it looks again, and tells of damage.
+            Err(error) => {
+                tracing::debug!(%error, "a message is read in the long way");
+                Ok(None)
+            }
+            found => Ok(found?),
+        }
     }
 
     /// Opens the bytes of a message.

@@ -369,10 +369,10 @@ fn prepare(query: &Query, names: &Keywords, now: Timestamp) -> Test {
             (first..=last).contains(&time.secs().div_euclid(86_400))
         })),
         Query::Younger(secs) => {
-            row(Box::new(move |_, row| now.secs().saturating_sub(row.internal.secs()) <= secs as i64))
+            row(Box::new(move |_, row| now.secs().saturating_sub(row.internal.secs()) <= bounded_secs(secs)))
         }
         Query::Older(secs) => {
-            row(Box::new(move |_, row| now.secs().saturating_sub(row.internal.secs()) >= secs as i64))
+            row(Box::new(move |_, row| now.secs().saturating_sub(row.internal.secs()) >= bounded_secs(secs)))
         }
         Query::Larger(bytes) => row(Box::new(move |_, row| row.size > bytes)),
         Query::Smaller(bytes) => row(Box::new(move |_, row| row.size < bytes)),
@@ -385,6 +385,11 @@ fn prepare(query: &Query, names: &Keywords, now: Timestamp) -> Test {
             Test::Text(field, needle, classes)
         }
     }
+}
+
+/// Clients may ask for any number of seconds.
+fn bounded_secs(secs: u64) -> i64 {
+    i64::try_from(secs).unwrap_or(i64::MAX)
 }
 
 /// Cheap questions first.

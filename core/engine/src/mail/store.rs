@@ -56,6 +56,8 @@ pub struct MarkedMessage {
     pub keywords: Vec<KeywordId>,
     /// MODSEQ.
     pub modseq: Seq,
+    /// MODSEQ before the change.
+    pub previous: Seq,
     /// Whether the change changed anything.
     pub altered: bool,
 }
@@ -147,10 +149,10 @@ fn mark_in(
             continue;
         }
         let marks = changed(&row.marks, change, &keywords);
-        let altered = marks != row.marks;
+        let (altered, previous) = (marks != row.marks, row.modseq);
         let row = commit.mark_message(mailbox, uid, row, marks)?;
         let (flags, keywords) = (row.marks.flags, row.marks.keywords);
-        marked.messages.push(MarkedMessage { uid, flags, keywords, modseq: row.modseq, altered });
+        marked.messages.push(MarkedMessage { uid, flags, keywords, modseq: row.modseq, previous, altered });
     }
     Ok((marked, last))
 }

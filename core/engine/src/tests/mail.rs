@@ -22,7 +22,7 @@ async fn uids(session: &Session, at: &str) -> Vec<u32> {
 }
 
 async fn message(session: &Session, mailbox: NodeId, uid: u32) -> Message {
-    let parts = MessageParts { facts: true, header: true };
+    let parts = MessageParts { facts: true, header: true, bytes: true };
     let set = UidSet::from_iter([uid]);
     session.messages(mailbox, &set, 0, 1, parts).await.unwrap().pop().unwrap()
 }
@@ -94,6 +94,7 @@ async fn a_message_is_a_file_and_a_file_a_message() {
     let files = names(&session, "/Mail/INBOX").await;
     let other = files.iter().find(|name| *name != "dropped.eml").unwrap();
     assert_eq!(get(&session, &format!("/Mail/INBOX/{other}")).await.unwrap(), TWO);
+    assert_eq!(message(&session, selected.status.id, 2).await.bytes.unwrap().as_ref(), TWO);
     // The same bytes again are the same message; other bytes are another one, unseen.
     let id = selected.status.id;
     session.mark_messages(id, &UidSet::from_iter([1]), add(Flags::SEEN)).await.unwrap();

@@ -3,7 +3,8 @@
 use super::header;
 
 /// Whether bytes are a message, as a mailbox folder demands: they begin with a field or with the empty line that ends an
-/// empty header, and no line of the header has a NUL. All else is let through, for it came as mail.
+/// empty header, perhaps behind the line by which an mbox parts its messages, and no line of the header has a NUL. All
+/// else is let through, for it came as mail.
 ///
 /// # Errors
 /// What is wrong, in words for a log.
@@ -11,12 +12,13 @@ pub fn is_message(bytes: &[u8]) -> Result<(), &'static str> {
     if bytes.is_empty() {
         return Err("it is empty");
     }
-    let first_end = memchr::memchr(b'\n', bytes).unwrap_or(bytes.len());
-    let first = bytes[..first_end].strip_suffix(b"\r").unwrap_or(&bytes[..first_end]);
+    let mut first = first_line(bytes);
+    if first.starts_with(b"From ") || first.starts_with(b">From ") {
+        // Importers bring such mail; the line stays and is no field to whoever reads the header.
+        let end = memchr::memchr(b'\n', bytes).map_or(bytes.len(), |end| end + 1);
+        first = first_line(&bytes[end..]);
+    }
     if !first.is_empty() {
-        if first.starts_with(b"From ") || first.starts_with(b">From ") {
-            return Err("it begins with the line of an mbox");
-        }
         let colon = memchr::memchr(b':', first).ok_or("its first line is no header field")?;
         let name = first[..colon].trim_ascii_end();
         if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
@@ -27,4 +29,10 @@ pub fn is_message(bytes: &[u8]) -> Result<(), &'static str> {
         return Err("its header has a NUL");
     }
     Ok(())
+}
+
+/// The bytes up to the first line end.
+fn first_line(bytes: &[u8]) -> &[u8] {
+    let end = memchr::memchr(b'\n', bytes).unwrap_or(bytes.len());
+    bytes[..end].strip_suffix(b"\r").unwrap_or(&bytes[..end])
 }

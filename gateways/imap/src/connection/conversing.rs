@@ -218,8 +218,7 @@ impl Client {
                 told.push(spelled);
             }
         }
-        self.out.set_enabled(enabled);
-        conversation.enable(enabled);
+        conversation.enable(enabled, &mut self.out);
         self.out.raw("* ENABLED");
         for name in told {
             self.out.raw(" ").raw(name);

@@ -31,6 +31,7 @@ impl Client {
     async fn commands_before_login(&mut self) -> Result<LoggedIn, End> {
         let mut failed = 0;
         loop {
+            self.reader.wait().await?;
             let bytes = match self.reader.command(Reading::default(), false).await? {
                 Incoming::Command(bytes) => bytes,
                 Incoming::Refused(tag, refusal) => {

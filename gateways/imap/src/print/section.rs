@@ -45,7 +45,11 @@ pub(crate) fn place<'a>(root: &Part, size: u64, section: &'a Section) -> Option<
             Some(text) => of_message(root, text),
         };
     }
-    let part = part_at(root, &section.part)?;
+    let Some(part) = part_at(root, &section.part) else {
+        let end = emptied(root, &section.part)
+            .filter(|_| matches!(section.text, None | Some(SectionText::Mime)))?;
+        return plain(Span { start: end, end });
+    };
     match (&section.text, &part.inner) {
         (None, _) => plain(part.body),
         (Some(SectionText::Mime), _) => plain(part.header),
@@ -53,6 +57,17 @@ pub(crate) fn place<'a>(root: &Part, size: u64, section: &'a Section) -> Option<
         // RFC 9051 §6.4.5.1: HEADER and TEXT are of messages only.
         _ => None,
     }
+}
+
+/// Where the only part of a multipart without parts is, as its structure has one: it is empty.
+fn emptied(root: &Part, numbers: &[u32]) -> Option<u32> {
+    let [above @ .., 1] = numbers else { return None };
+    let part = if above.is_empty() { root } else { part_at(root, above)? };
+    let part = match &part.inner {
+        Inner::Message(_, message) if !above.is_empty() => message,
+        _ => part,
+    };
+    matches!(&part.inner, Inner::Multipart(parts) if parts.is_empty()).then_some(part.body.end)
 }
 
 fn of_message<'a>(message: &Part, text: &'a SectionText) -> Option<Place<'a>> {

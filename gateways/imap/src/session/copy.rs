@@ -18,11 +18,6 @@ impl Conversation {
     pub(super) async fn copy(&mut self, set: Set, uid: bool, to: Mailbox) -> Result<Completion, Abort> {
         let uids = self.view()?.resolve(&set, uid)?;
         let target = self.target(&to).await?;
-        let (uids, missing) = self.still_there(uids).await?;
-        if !missing.is_empty() && !uid {
-            // RFC 9051 §6.4.7: all or none.
-            return Ok(ended("", &missing, false));
-        }
         if uids.is_empty() {
             return Ok(Completion::ok("There was nothing to copy"));
         }
@@ -64,7 +59,7 @@ impl Conversation {
             out.raw("* OK [").raw(code.0.as_bytes()).raw("] Moved\r\n");
         }
         let missing = uids.difference(&done.pairs.iter().map(|pair| pair.0).collect());
-        let completion = ended("Moved", &missing, uid);
+        let completion = ended("Moved", &missing);
         // RFC 7162 §3.2.8
         if out.enabled().qresync && completion.code.is_none() && !done.pairs.is_empty() {
             return Ok(completion.with(self.highest(id).await?));
@@ -88,16 +83,6 @@ impl Conversation {
     /// Whether both the selected mailbox and this one are the account's own.
     fn is_own(&self, target: &Place) -> bool {
         target.lent.is_none() && self.view.as_ref().is_some_and(|view| view.lent.is_none())
-    }
-
-    /// Those that still are in the selected mailbox, and those that are not.
-    async fn still_there(&mut self, uids: UidSet) -> Result<(UidSet, UidSet), Abort> {
-        let view = self.view()?;
-        let (id, told, gone) = (view.id, view.told, view.gone.clone());
-        let changes = self.changes_since(id, told).await?;
-        let left = uids.difference(&gone).difference(&changes.vanished);
-        let missing = uids.difference(&left);
-        Ok((left, missing))
     }
 }
 

@@ -33,7 +33,7 @@ impl Conversation {
             return Ok(Completion::ok("Listed"));
         }
         if list.returns.status.as_ref().is_some_and(|items| items.contains(&StatusItem::HighestModSeq)) {
-            enable_condstore(out);
+            enable_condstore(self.view.as_deref(), out);
         }
         let table = self.table(list.select.subscribed || list.returns.subscribed).await?;
         let patterns: Vec<_> = list.patterns.iter().filter(|pattern| !pattern.is_empty()).collect();

@@ -13,6 +13,7 @@ mod list;
 mod mailboxes;
 mod metadata;
 mod name;
+mod notify;
 mod pattern;
 mod place;
 mod query;
@@ -26,6 +27,7 @@ mod view;
 
 use allod_core::{Session, Watch};
 
+use self::notify::Notifier;
 use self::sync::Telling;
 use self::view::View;
 use crate::syntax::ast::{Command, Tagged};
@@ -47,6 +49,7 @@ pub(crate) enum Moment {
 pub(crate) struct Conversation {
     session: Session,
     watch: Watch,
+    notify: Option<Box<Notifier>>,
     view: Option<Box<View>>,
 }
 
@@ -54,7 +57,7 @@ impl Conversation {
     /// Begins, with nothing selected.
     pub(crate) fn new(session: Session) -> Conversation {
         let watch = session.watch();
-        Conversation { session, watch, view: None }
+        Conversation { session, watch, notify: None, view: None }
     }
 
     /// Runs one command. Untagged answers go to `out`, unsolicited ones at its end where this command allows them;
@@ -69,12 +72,20 @@ impl Conversation {
         body: &mut Literals<'_>,
     ) -> Result<Completion, Abort> {
         let (telling, uid) = telling(&tagged.command);
+        let is_own_doing = names_mailboxes(&tagged.command) && self.watches();
+        if is_own_doing {
+            Box::pin(self.tell_others(out, false)).await?;
+        }
         self.check_lent(out).await?;
         let completion = match self.carry_out(tagged, out, body).await {
             Ok(completion) | Err(Abort::Answer(completion)) => completion,
             Err(gone) => return Err(gone),
         };
         Box::pin(self.sync(out, telling, uid)).await?;
+        if is_own_doing {
+            // RFC 5465 §5: what this client did it is not told.
+            Box::pin(self.tell_others(out, true)).await?;
+        }
         Ok(completion)
     }
 
@@ -129,6 +140,7 @@ impl Conversation {
             Command::DeleteAcl { mailbox, identifier } => {
                 Box::pin(self.delete_acl(mailbox, identifier)).await
             }
+            Command::Notify(notify) => Box::pin(self.set_notify(notify, out)).await,
             _ => Ok(Completion::bad("Unknown command")),
         }
     }
@@ -139,25 +151,58 @@ impl Conversation {
     }
 
     /// The client enabled something more (RFC 5161); `enabled` is all of it.
-    pub(crate) fn enable(&mut self, enabled: Enabled) {
-        let _ = enabled;
+    pub(crate) fn enable(&mut self, enabled: Enabled, out: &mut Output) {
+        if enabled.condstore {
+            select::enable_condstore(self.view.as_deref(), out);
+        }
+        out.set_enabled(enabled);
     }
 
     /// Whether changes are to be told between commands too (RFC 5465).
     pub(crate) fn notifies(&self) -> bool {
-        false
+        self.notify.as_ref().is_some_and(|notify| notify.watches() || notify.of_selected().0)
+    }
+
+    /// Whether mailboxes that are not selected are watched.
+    fn watches(&self) -> bool {
+        self.notify.as_ref().is_some_and(|notify| notify.watches())
     }
 
     /// Resolves when there may be something for [`Conversation::report`]. Cancel-safe.
     pub(crate) async fn changed(&mut self) {
-        let Some(view) = self.view.as_deref_mut() else { return std::future::pending().await };
-        let watch = view.lent.as_mut().map_or(&mut self.watch, |lent| &mut lent.watch);
-        while let Some(event) = watch.next().await {
-            if event.seq > view.told && event.folders.contains(&view.id) {
+        let Conversation { watch, view, notify, .. } = self;
+        let selected = view.as_ref().map(|view| (view.id, view.told));
+        let mut lent = view.as_deref_mut().and_then(|view| view.lent.as_mut()).map(|lent| &mut lent.watch);
+        let is_own = lent.is_none();
+        loop {
+            let notify = notify.as_deref_mut().filter(|notify| notify.watches());
+            if selected.is_none() && notify.is_none() {
+                return std::future::pending().await;
+            }
+            let of_lender = async {
+                match lent.as_deref_mut() {
+                    Some(lent) => lent.next().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let (event, own) = tokio::select! {
+                event = watch.next() => (event, true),
+                event = of_lender => (event, false),
+            };
+            if own && let Some(notify) = notify {
+                notify.note(event.as_ref().map(|event| event.folders.as_slice()));
+                return;
+            }
+            // Events were missed: whoever looks finds what they were.
+            let Some(event) = event else { return };
+            if own == is_own
+                && let Some((id, told)) = selected
+                && event.seq > told
+                && event.folders.contains(&id)
+            {
                 return;
             }
         }
-        // Events were missed: whoever looks finds what they were.
     }
 
     /// Tells what changed.
@@ -167,10 +212,14 @@ impl Conversation {
     pub(crate) async fn report(&mut self, out: &mut Output, moment: Moment) -> Result<(), Abort> {
         let telling = match moment {
             Moment::Idle => Telling::All,
+            Moment::Between if self.notify.as_ref().is_some_and(|notify| notify.is_immediate()) => {
+                Telling::All
+            }
             Moment::Between => Telling::KeepNumbers,
         };
         self.check_lent(out).await?;
-        Box::pin(self.sync(out, telling, false)).await
+        Box::pin(self.sync(out, telling, false)).await?;
+        if self.watches() { Box::pin(self.tell_others(out, false)).await } else { Ok(()) }
     }
 
     /// The selected mailbox.
@@ -180,6 +229,19 @@ impl Conversation {
     fn view(&mut self) -> Result<&mut View, Abort> {
         self.view.as_deref_mut().ok_or_else(none_selected)
     }
+}
+
+/// Commands after which there are other names, or other things known of them.
+fn names_mailboxes(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Create { .. }
+            | Command::Delete(_)
+            | Command::Rename { .. }
+            | Command::Subscribe(_)
+            | Command::Unsubscribe(_)
+            | Command::SetMetadata { .. }
+    )
 }
 
 fn none_selected() -> Abort {

@@ -43,7 +43,7 @@ impl Pattern {
             for (place, token) in pattern.iter().enumerate().filter(|(place, _)| fits[*place]) {
                 match token {
                     b'*' => next[place] = true,
-                    b'%' => next[place] = byte != b'/',
+                    b'%' => next[place] |= byte != b'/',
                     _ if *token == byte || at < any_case && token.eq_ignore_ascii_case(&byte) => {
                         next[place + 1] = true;
                     }

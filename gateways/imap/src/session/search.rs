@@ -95,7 +95,7 @@ impl Conversation {
         out: &mut Output,
     ) -> Result<UidSet, Abort> {
         if asks_mod_seq(&key) {
-            enable_condstore(out);
+            enable_condstore(self.view.as_deref(), out);
         }
         let view = self.view()?;
         let (id, query) = (view.id, query(key, view));

@@ -1,21 +1,21 @@
 //! SELECT, EXAMINE, CLOSE, UNSELECT (RFC 9051 §6.3.2, RFC 7162 §3.2.5, RFC 8474).
 
+use allod_core::Session;
 use allod_core::mail::{MailboxChanges, Query, Selected, UidSet};
 use allod_model::{ErrorKind, NodeId, Rights, Seq};
 
 use super::Conversation;
-use super::fetch::Shown;
 use super::name::path_of;
 use super::place::{Lent, Place};
 use super::view::View;
 use crate::print::{ids, set};
-use crate::syntax::ast::{Mailbox, Qresync, Select, Set, SetBound};
+use crate::syntax::ast::{FetchItem, Mailbox, Qresync, Select, Set, SetBound};
 use crate::wire::{Abort, Code, Completion, Output};
 
 impl Conversation {
     pub(super) async fn select(&mut self, select: Select, out: &mut Output) -> Result<Completion, Abort> {
         if select.condstore || select.qresync.is_some() {
-            enable_condstore(out);
+            enable_condstore(None, out);
         }
         if select.qresync.is_some() && !out.enabled().qresync {
             // RFC 7162 §3.2.5
@@ -35,6 +35,13 @@ impl Conversation {
         let mut keywords: Vec<_> = keywords.collect();
         keywords.sort_unstable();
         let Selected { status, uids, first_unseen } = selected;
+        let recent = match (read_only, out.enabled().imap4rev2) {
+            (_, true) => UidSet::new(),
+            // RFC 3501 §6.3.2: EXAMINE takes nothing away.
+            (true, _) if status.recent == 0 => UidSet::new(),
+            (true, _) => uids.uids_of_seqs(uids.len().saturating_sub(status.recent) + 1, uids.len()),
+            (false, _) => claim(&session, status.id, status.uid_next).await?.intersection(&uids.to_set()),
+        };
         let view = View {
             session,
             lent,
@@ -46,7 +53,7 @@ impl Conversation {
             uid_next: status.uid_next,
             told: status.modseq,
             gone: UidSet::new(),
-            recent: UidSet::new(),
+            recent,
             shown: Vec::new(),
             names,
             keywords,
@@ -91,7 +98,8 @@ impl Conversation {
             out.end();
         }
         let changed = changes.changed.intersection(&among).intersection(&all);
-        self.show_rows(&changed, Shown::FlagsAndUid, out).await
+        let items = vec![FetchItem::Uid, FetchItem::Flags, FetchItem::ModSeq];
+        self.show_rows(&changed, items, out).await
     }
 
     /// What changed since a MODSEQ that a client names. Where deletions since then are forgotten, `modseq` is the
@@ -142,9 +150,18 @@ impl Conversation {
     }
 }
 
-/// RFC 7162 §3.1: from a command that speaks of MODSEQ on, it is told.
-pub(super) fn enable_condstore(out: &mut Output) {
+/// Takes what is recent below a UID for this session.
+pub(super) async fn claim(session: &Session, id: NodeId, below: u32) -> Result<UidSet, Abort> {
+    let claimed = session.claim_recent(id, below.saturating_sub(1)).await?;
+    Ok(UidSet::from_ranges(claimed))
+}
+
+/// RFC 7162 §3.1: from a command that speaks of MODSEQ on, it is told; at first, the mailbox's.
+pub(super) fn enable_condstore(view: Option<&View>, out: &mut Output) {
     let mut enabled = out.enabled();
+    if let Some(view) = view.filter(|_| !enabled.condstore) {
+        out.raw("* OK [HIGHESTMODSEQ ").number(view.told.0).raw("] Highest\r\n");
+    }
     enabled.condstore = true;
     out.set_enabled(enabled);
 }
@@ -154,7 +171,7 @@ fn tell_selected(view: &View, uid_validity: u32, first_unseen: Option<u32>, out:
     out.raw("* ").number(view.uids.len().into()).raw(" EXISTS\r\n");
     let enabled = out.enabled();
     if !enabled.imap4rev2 {
-        out.raw("* 0 RECENT\r\n");
+        out.raw("* ").number(view.recent.len()).raw(" RECENT\r\n");
         if let Some(seq) = first_unseen.and_then(|uid| view.uids.seq(uid)) {
             out.raw("* OK [UNSEEN ").number(seq.into()).raw("] First that is not seen\r\n");
         }

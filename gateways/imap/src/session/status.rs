@@ -16,7 +16,7 @@ impl Conversation {
         out: &mut Output,
     ) -> Result<Completion, Abort> {
         if items.contains(&StatusItem::HighestModSeq) {
-            enable_condstore(out);
+            enable_condstore(self.view.as_deref(), out);
         }
         let place = self.place(&mailbox).await?;
         let status = place.session.mailbox_status(&place.path).await?;
@@ -32,7 +32,7 @@ pub(super) fn tell_status(out: &mut Output, name: &str, status: &MailboxStatus, 
         out.raw(if nth == 0 { "" } else { " " });
         match item {
             StatusItem::Messages => number(out, "MESSAGES ", status.exists.into()),
-            StatusItem::Recent => number(out, "RECENT ", 0),
+            StatusItem::Recent => number(out, "RECENT ", status.recent.into()),
             StatusItem::UidNext => number(out, "UIDNEXT ", status.uid_next.into()),
             StatusItem::UidValidity => number(out, "UIDVALIDITY ", status.uid_validity.into()),
             StatusItem::Unseen => number(out, "UNSEEN ", status.unseen.into()),

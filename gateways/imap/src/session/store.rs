@@ -7,13 +7,17 @@ use super::Conversation;
 use super::select::enable_condstore;
 use super::sync::Telling;
 use crate::print::{flags, set};
-use crate::syntax::ast::{FlagsChange, Store};
+use crate::syntax::ast::{Flag, FlagsChange, Store};
 use crate::wire::{Abort, Code, Completion, Output};
 
 impl Conversation {
     pub(super) async fn store(&mut self, store: Store, out: &mut Output) -> Result<Completion, Abort> {
         if store.unchanged_since.is_some() {
-            enable_condstore(out);
+            enable_condstore(self.view.as_deref(), out);
+        }
+        if store.flags.contains(&Flag::Recent) {
+            // RFC 3501 §2.3.2
+            return Ok(Completion::bad("\\Recent is nobody's to set"));
         }
         let view = self.writable()?;
         let uids = view.resolve(&store.set, store.uid)?;
@@ -41,12 +45,9 @@ impl Conversation {
             let numbers = set::text(&view.numbers(&marked.modified, store.uid));
             let code = Code::new(format!("MODIFIED {numbers}"));
             let text = "Some had changed";
-            return Ok(match missing.is_empty() || store.uid {
-                true => Completion::ok(text).with(code),
-                false => Completion::no(code, text),
-            });
+            return Ok(Completion::ok(text).with(code));
         }
-        Ok(ended("Stored", &missing, store.uid))
+        Ok(ended("Stored", &missing))
     }
 
     /// FETCH answers with flags after a change of them.
@@ -69,6 +70,8 @@ impl Conversation {
         let condstore = out.enabled().condstore;
         let uid = uid || out.enabled().qresync;
         for message in messages {
+            // What another session changed a moment ago was not told: then .SILENT keeps nothing back.
+            let silent = silent && view.saw(message.uid, message.previous);
             view.show(message.uid, message.modseq);
             // RFC 7162 §3.1.3: MODSEQ is told even with .SILENT.
             let Some(seq) = view.uids.seq(message.uid) else { continue };
@@ -94,13 +97,11 @@ impl Conversation {
     }
 }
 
-/// How a command on messages ends of which some may be gone.
-pub(super) fn ended(text: &'static str, missing: &UidSet, uid: bool) -> Completion {
-    match (missing.is_empty(), uid) {
-        (true, _) => Completion::ok(text),
-        // RFC 9051 §6.4.9: a UID that is not there is no error.
-        (false, true) => Completion::ok(text).with(Code::EXPUNGE_ISSUED),
-        // RFC 2180 §4: what was asked for by its number the client counts on.
-        (false, false) => Completion::no(Code::EXPUNGE_ISSUED, "Some of the messages no longer exist"),
+/// How a command on messages ends of which some may be gone. RFC 2180 §4: what could be done is done, and the code says
+/// that it was not all; NO would be shown to the person.
+pub(super) fn ended(text: &'static str, missing: &UidSet) -> Completion {
+    match missing.is_empty() {
+        true => Completion::ok(text),
+        false => Completion::ok(text).with(Code::EXPUNGE_ISSUED),
     }
 }

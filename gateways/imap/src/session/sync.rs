@@ -4,6 +4,7 @@ use allod_core::mail::{MailboxChanges, MessageParts, Query, UidSet};
 use allod_model::{Error, ErrorKind, Seq};
 
 use super::Conversation;
+use super::select::claim;
 use super::view::View;
 use crate::print::set;
 use crate::wire::{Abort, Output};
@@ -28,10 +29,11 @@ impl Conversation {
     /// # Errors
     /// Core's and the connection's. When the mailbox is gone, the connection ends.
     pub(super) async fn sync(&mut self, out: &mut Output, telling: Telling, uid: bool) -> Result<(), Abort> {
-        if telling == Telling::Nothing || self.view.is_none() {
+        let (messages, flags) = self.notify.as_ref().map_or((true, true), |notify| notify.of_selected());
+        if telling == Telling::Nothing || self.view.is_none() || !messages {
             return Ok(());
         }
-        match self.sync_view(out, telling, uid).await {
+        match self.sync_view(out, telling, uid, flags).await {
             Err(Abort::Answer(_)) if self.is_gone().await => send_away(out).await,
             outcome => outcome,
         }
@@ -49,7 +51,13 @@ impl Conversation {
         look.is_err_and(|error| error.kind == ErrorKind::NotFound)
     }
 
-    async fn sync_view(&mut self, out: &mut Output, telling: Telling, uid: bool) -> Result<(), Abort> {
+    async fn sync_view(
+        &mut self,
+        out: &mut Output,
+        telling: Telling,
+        uid: bool,
+        with_flags: bool,
+    ) -> Result<(), Abort> {
         let Some(changes) = self.changes().await? else { return Ok(()) };
         let Some(view) = self.view.as_deref_mut() else { return Ok(()) };
         let old = view.uids.to_set();
@@ -57,7 +65,7 @@ impl Conversation {
         if telling == Telling::All && !view.gone.is_empty() {
             tell_gone(view, out).await?;
         }
-        tell_new(view, out, &changes);
+        let new = tell_new(view, out, &changes).await?;
         let flags = changes.changed.intersection(&old).difference(&view.gone);
         let flags = self.not_shown(flags).await?;
         if let Some(view) = self.view.as_deref_mut() {
@@ -65,7 +73,19 @@ impl Conversation {
             view.shown.clear();
             view.shown.shrink_to_fit();
         }
-        self.tell_flags_of(out, &flags, uid).await
+        if with_flags {
+            self.tell_flags_of(out, &flags, uid || self.notify.is_some()).await?;
+        }
+        self.tell_items_of(out, &new).await
+    }
+
+    /// RFC 5465 §5.2: what the client wants to know of each new message.
+    async fn tell_items_of(&mut self, out: &mut Output, new: &UidSet) -> Result<(), Abort> {
+        let items = self.notify.as_ref().map_or(Vec::new(), |notify| notify.items().to_vec());
+        if items.is_empty() || new.is_empty() {
+            return Ok(());
+        }
+        Box::pin(self.show_rows(new, items, out)).await
     }
 
     /// What changed since the last time; `None` when there is nothing to do.
@@ -165,15 +185,19 @@ async fn tell_gone(view: &mut View, out: &mut Output) -> Result<(), Abort> {
 }
 
 /// EXISTS, and RECENT for clients of RFC 3501.
-fn tell_new(view: &mut View, out: &mut Output, changes: &MailboxChanges) {
+async fn tell_new(view: &mut View, out: &mut Output, changes: &MailboxChanges) -> Result<UidSet, Abort> {
     let new = changes.changed.intersection(&UidSet::from_ranges([(view.uid_next, u32::MAX)]));
     view.uid_next = view.uid_next.max(changes.uid_next);
-    let Some((_, last)) = new.ranges().last() else { return };
+    let Some((_, last)) = new.ranges().last() else { return Ok(new) };
     view.uid_next = view.uid_next.max(last.saturating_add(1));
     new.iter().for_each(|uid| view.uids.push(uid));
-    view.recent = view.recent.union(&new);
+    if !view.read_only && !out.enabled().imap4rev2 {
+        let claimed = claim(&view.session, view.id, view.uid_next).await?;
+        view.recent = view.recent.union(&new.intersection(&claimed));
+    }
     out.raw("* ").number(view.uids.len().into()).raw(" EXISTS\r\n");
     if !out.enabled().imap4rev2 {
         out.raw("* ").number(view.recent.len()).raw(" RECENT\r\n");
     }
+    Ok(new)
 }

@@ -103,6 +103,11 @@ impl View {
         }
     }
 
+    /// Whether the client knows a message's flags as of `seq`.
+    pub(crate) fn saw(&self, uid: u32, seq: Seq) -> bool {
+        seq <= self.told || self.shown.iter().any(|(known, uids)| *known == seq && uids.contains(uid))
+    }
+
     /// Whether all of these keywords were told.
     pub(crate) fn knows(&self, keywords: &[KeywordId]) -> bool {
         keywords.iter().all(|id| self.keywords.binary_search(id).is_ok())

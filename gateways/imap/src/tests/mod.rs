@@ -1,5 +1,6 @@
 //! The gateway through real sockets, over a store in memory.
 
+mod announced;
 mod login;
 mod sizes;
 mod stay;

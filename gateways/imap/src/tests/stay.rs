@@ -38,6 +38,31 @@ async fn who_is_who() {
     assert_eq!(client.rest().await, "");
 }
 
+/// What is said until the end, however long that takes.
+async fn patiently(client: &mut Client) -> String {
+    let mut text = client.received.split_off(0);
+    client.io.read_to_end(&mut text).await.unwrap();
+    String::from_utf8(text).unwrap()
+}
+
+#[tokio::test]
+async fn nobody_stays_for_ever() {
+    let served = serve().await;
+    let mut stranger = Client::connect(&served).await;
+    let mut quiet = Client::alice(&served).await;
+    let mut idle = Client::alice(&served).await;
+    idle.send("i IDLE\r\n").await;
+    idle.until("+ ").await;
+    // From here on, time runs as fast as everybody waits.
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    assert_eq!(patiently(&mut stranger).await, "* BYE Nobody logged in for a minute\r\n");
+    assert!(began.elapsed() < Duration::from_secs(70), "{:?}", began.elapsed());
+    assert_eq!(patiently(&mut quiet).await, "* BYE Nothing was asked for half an hour\r\n");
+    assert_eq!(patiently(&mut idle).await, "* BYE Idle for half an hour; ask again\r\n");
+    assert!(began.elapsed() >= Duration::from_secs(30 * 60), "{:?}", began.elapsed());
+}
+
 #[tokio::test]
 async fn enabling() {
     let served = serve().await;

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 
 use super::transport::Transport;
-use crate::syntax::ast::Flag;
 use crate::syntax::mailbox;
 
 /// Bytes of answers that are gathered before they leave.
@@ -137,19 +136,6 @@ impl Output {
     /// A mailbox's name, UTF-8 given, in the form that this client reads (RFC 3501 §5.1.3, RFC 6855 §3).
     pub(crate) fn mailbox(&mut self, name: &str) -> &mut Self {
         if self.enabled.utf8() { self.astring(name) } else { self.astring(mailbox::encode(name)) }
-    }
-
-    /// A flag.
-    pub(crate) fn flag(&mut self, flag: &Flag) -> &mut Self {
-        self.raw(match flag {
-            Flag::Seen => "\\Seen",
-            Flag::Answered => "\\Answered",
-            Flag::Flagged => "\\Flagged",
-            Flag::Deleted => "\\Deleted",
-            Flag::Draft => "\\Draft",
-            Flag::Recent => "\\Recent",
-            Flag::Keyword(keyword) => keyword,
-        })
     }
 
     /// Bytes of memory that are kept.

@@ -62,11 +62,6 @@ impl Reader {
         &self.transport
     }
 
-    /// Whether a client that pipelines has sent more already.
-    pub(crate) fn has_more(&self) -> bool {
-        !self.received.is_empty()
-    }
-
     /// Throws away what was received: what came before TLS must not be obeyed after it (CVE-2011-0411).
     pub(crate) fn forget(&mut self) {
         self.received = Vec::new();
@@ -130,7 +125,8 @@ impl Reader {
 
     async fn read_command(&mut self, reading: Reading, logged_in: bool) -> Result<Incoming, ReadEnd> {
         let bytes_max = if logged_in { COMMAND_BYTES_MAX } else { LOGIN_BYTES_MAX };
-        let mut command = self.line(LINE_BYTES_MAX).await?;
+        let line_max = LINE_BYTES_MAX.min(bytes_max);
+        let mut command = self.line(line_max).await?;
         let mut literals = 0;
         while let Some(literal) = announced(&command) {
             if logged_in && append::is_streamed(&command) {
@@ -153,7 +149,7 @@ impl Reader {
             command.extend_from_slice(b"\r\n");
             self.literal(literal.size as usize, &mut command).await?;
             // What follows a literal begins a line of its own: `{3}` in it is another announcement.
-            let line = self.line(LINE_BYTES_MAX).await?;
+            let line = self.line(line_max).await?;
             if command.len() + line.len() > bytes_max {
                 return Err(too_long());
             }

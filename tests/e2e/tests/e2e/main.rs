@@ -8,6 +8,8 @@ mod carddav;
 mod cli;
 mod crash;
 mod drive;
+mod imap;
+mod imap_refusals;
 mod refusals;
 mod revoke;
 mod s3;

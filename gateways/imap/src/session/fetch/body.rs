@@ -1,18 +1,26 @@
 //! The bytes of a message: sections (RFC 9051 §6.4.5.1) and decoded parts (RFC 3516).
 
+use std::ops::Range;
+
 use allod_core::ByteRange as Stretch;
 use allod_formats::mail::{Inner, Span, UnknownEncoding, decode_body, header};
 use allod_model::Error;
 use bytes::Bytes;
 use futures_util::StreamExt;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::is_top_header;
 use super::message::Printer;
 use crate::print::section;
-use crate::syntax::ast::{ByteRange, Section};
+use crate::syntax::ast::{ByteRange, Section, SectionText};
 use crate::wire::{Abort, Output};
 
 /// Up to so many bytes a section is gathered before it leaves; a longer one passes through as it is read.
 const GATHERED_BYTES_MAX: u64 = 128 << 10;
+/// Memory for parts and headers that are held whole, of all connections together, in MiB.
+const HELD_MIB: u32 = 256;
+
+static HELD: Semaphore = Semaphore::const_new(HELD_MIB as usize);
 
 impl Printer<'_> {
     /// The value of a section.
@@ -23,32 +31,22 @@ impl Printer<'_> {
         out: &mut Output,
     ) -> Result<(), Abort> {
         let message = self.message;
+        if let Some(header) = message.header.as_ref().filter(|_| is_top_header(wanted)) {
+            // Most of what clients ask of whole mailboxes: the message's own header is at hand.
+            tell_header(header, wanted, range, out);
+            return Ok(());
+        }
         let root = message.facts.as_deref().map(|facts| &facts.root);
         let Some(place) = root.and_then(|root| section::place(root, message.size, wanted)) else {
             // RFC 9051 §7.5.2: a part that is not there.
-            out.raw("NIL");
-            return Ok(());
+            return nil(out);
         };
-        // The message's own header is at hand.
-        let at_hand = message.header.as_ref().filter(|header| {
-            place.span.start == 0 && root.is_some_and(|root| place.span == root.header) && {
-                place.span.end as usize == header.len()
-            }
-        });
         if let Some((names, not)) = place.fields {
-            let whole = match at_hand {
-                Some(header) => header.clone(),
-                None => match self.gather(place.span).await {
-                    Some(header) => header,
-                    None => return nil(out),
-                },
-            };
-            literal(out, &cut(header::select(&whole, names, not), range));
-            return Ok(());
-        }
-        if let Some(header) = at_hand {
-            let stretch = section::partial(header.len() as u64, range);
-            literal(out, &header[stretch.start as usize..stretch.end as usize]);
+            let _room = room(place.span).await;
+            match self.gather(place.span).await {
+                Some(whole) => _ = out.literal(cut(&header::select(&whole, names, not), range)),
+                None => return nil(out),
+            }
             return Ok(());
         }
         let start = u64::from(place.span.start);
@@ -57,19 +55,17 @@ impl Printer<'_> {
     }
 
     /// A stretch of the message, as a literal.
-    async fn stretch(
-        &mut self,
-        stretch: std::ops::Range<u64>,
-        binary: bool,
-        out: &mut Output,
-    ) -> Result<(), Abort> {
+    async fn stretch(&mut self, stretch: Range<u64>, binary: bool, out: &mut Output) -> Result<(), Abort> {
+        if let Some(bytes) = &self.message.bytes {
+            tell(bytes.get(stretch.start as usize..stretch.end as usize).unwrap_or_default(), binary, out);
+            return Ok(());
+        }
         let Some(file) = self.file else { return nil(out) };
-        let (length, range) =
-            (stretch.end.saturating_sub(stretch.start), Stretch { start: stretch.start, end: stretch.end });
+        let length = stretch.end.saturating_sub(stretch.start);
+        let range = Stretch { start: stretch.start, end: stretch.end };
         if length <= GATHERED_BYTES_MAX {
             match file.gather(range).await {
-                Ok(bytes) if binary && bytes.contains(&0) => _ = out.literal8(&bytes),
-                Ok(bytes) => literal(out, &bytes),
+                Ok(bytes) => tell(&bytes, binary, out),
                 Err(error) => return self.fail(error, out),
             }
             return Ok(());
@@ -92,14 +88,10 @@ impl Printer<'_> {
         if part.is_empty() {
             return self.stretch(section::partial(self.message.size, range), true, out).await;
         }
+        let _room = self.room_of(part).await;
         match self.decoded(part).await {
             Some(Ok(bytes)) => {
-                let bytes = cut(bytes, range);
-                // RFC 3516 §4.2: a literal8 only where there is a NUL, which no other can hold.
-                match bytes.contains(&0) {
-                    true => _ = out.literal8(&bytes),
-                    false => literal(out, &bytes),
-                }
+                tell(cut(&bytes, range), true, out);
                 Ok(())
             }
             Some(Err(UnknownEncoding)) => {
@@ -112,6 +104,7 @@ impl Printer<'_> {
 
     /// RFC 3516 §4.2, BINARY.SIZE: how long the decoded part is.
     pub(super) async fn binary_size(&mut self, part: &[u32], out: &mut Output) -> Result<(), Abort> {
+        let _room = self.room_of(part).await;
         let size = match part.is_empty() {
             true => self.message.size,
             false => match self.decoded(part).await {
@@ -135,9 +128,6 @@ impl Printer<'_> {
             Inner::Multipart(_) => None,
             Inner::Leaf | Inner::Message(..) => part.encoding.as_deref(),
         };
-        if part.body.start >= part.body.end {
-            return Some(decode_body(&[], encoding));
-        }
         let encoded = self.gather(part.body).await?;
         Some(decode_body(&encoded, encoding))
     }
@@ -146,6 +136,10 @@ impl Printer<'_> {
     async fn gather(&mut self, span: Span) -> Option<Bytes> {
         if span.start >= span.end {
             return Some(Bytes::new());
+        }
+        if let Some(bytes) = &self.message.bytes {
+            let end = (span.end as usize).min(bytes.len());
+            return Some(bytes.slice((span.start as usize).min(end)..end));
         }
         let range = Stretch { start: span.start.into(), end: span.end.into() };
         match self.file?.gather(range).await {
@@ -157,6 +151,12 @@ impl Printer<'_> {
         }
     }
 
+    /// Waits for memory for a part.
+    async fn room_of(&self, part: &[u32]) -> Option<SemaphorePermit<'static>> {
+        let root = &self.message.facts.as_deref()?.root;
+        room(section::part_at(root, part)?.body).await
+    }
+
     /// What cannot be read is NIL, and the command ends with the reason.
     fn fail(&mut self, error: Error, out: &mut Output) -> Result<(), Abort> {
         self.outcome.failed = Some(error);
@@ -164,22 +164,45 @@ impl Printer<'_> {
     }
 }
 
+/// Waits for memory for a stretch that is held whole; small ones need not.
+async fn room(span: Span) -> Option<SemaphorePermit<'static>> {
+    let mib = span.end.saturating_sub(span.start) >> 20;
+    if mib == 0 {
+        return None;
+    }
+    // The semaphore is never closed.
+    HELD.acquire_many(mib.min(HELD_MIB)).await.ok()
+}
+
+/// The header that is at hand, or fields of it.
+fn tell_header(header: &[u8], wanted: &Section, range: Option<ByteRange>, out: &mut Output) {
+    match &wanted.text {
+        Some(SectionText::HeaderFields(names)) => {
+            out.literal(cut(&header::select(header, names, false), range))
+        }
+        Some(SectionText::HeaderFieldsNot(names)) => {
+            out.literal(cut(&header::select(header, names, true), range))
+        }
+        _ => out.literal(cut(header, range)),
+    };
+}
+
+/// RFC 3516 §4.2: a literal8 where there is a NUL, which no other can hold.
+fn tell(bytes: &[u8], binary: bool, out: &mut Output) {
+    match binary && bytes.contains(&0) {
+        true => out.literal8(bytes),
+        false => out.literal(bytes),
+    };
+}
+
 fn nil(out: &mut Output) -> Result<(), Abort> {
     out.raw("NIL");
     Ok(())
 }
 
-/// Clients take any string; all of them take a literal here.
-fn literal(out: &mut Output, bytes: &[u8]) {
-    out.literal(bytes);
-}
-
-fn cut(bytes: Vec<u8>, range: Option<ByteRange>) -> Vec<u8> {
+fn cut(bytes: &[u8], range: Option<ByteRange>) -> &[u8] {
     let stretch = section::partial(bytes.len() as u64, range);
-    if stretch == (0..bytes.len() as u64) {
-        return bytes;
-    }
-    bytes[stretch.start as usize..stretch.end as usize].to_vec()
+    &bytes[stretch.start as usize..stretch.end as usize]
 }
 
 /// RFC 9051 §9, CHAR8: a literal has no NUL. It is replaced, so that the length stays right.

@@ -17,14 +17,7 @@ use crate::wire::{Abort, Code, Completion, Output};
 /// Messages whose rows, envelopes and headers are read at a time.
 const PAGE_MESSAGES: usize = 400;
 /// The same where the messages themselves are read, so that `\Seen` is not set much ahead of them.
-const PAGE_BODIES: usize = 50;
-
-/// What is told of messages beside what a client asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Shown {
-    /// What QRESYNC tells of a message that changed.
-    FlagsAndUid,
-}
+const PAGE_BODIES: usize = 100;
 
 /// What a FETCH needs of each message.
 pub(super) struct Plan {
@@ -50,7 +43,7 @@ pub(super) struct Outcome {
 impl Conversation {
     pub(super) async fn fetch(&mut self, fetch: Fetch, out: &mut Output) -> Result<Completion, Abort> {
         if fetch.changed_since.is_some() || fetch.items.contains(&FetchItem::ModSeq) {
-            enable_condstore(out);
+            enable_condstore(self.view.as_deref(), out);
         }
         let view = self.view()?;
         let mut uids = view.resolve(&fetch.set, fetch.uid)?;
@@ -78,7 +71,7 @@ impl Conversation {
             Some(_) => UidSet::new(),
             None => uids.difference(&outcome.told),
         };
-        Ok(ended("Fetched", &missing, fetch.uid))
+        Ok(ended("Fetched", &missing))
     }
 
     /// RFC 7162 §3.2.6. What the client still counts is told without EARLIER, and later.
@@ -102,18 +95,15 @@ impl Conversation {
         Ok(())
     }
 
-    /// Flags of messages as an answer to SELECT.
+    /// Items of messages that no FETCH asked for.
     pub(super) async fn show_rows(
         &mut self,
         uids: &UidSet,
-        shown: Shown,
+        items: Vec<FetchItem>,
         out: &mut Output,
     ) -> Result<(), Abort> {
-        let items = match shown {
-            Shown::FlagsAndUid => vec![FetchItem::Flags],
-        };
         let id = self.view()?.id;
-        let plan = plan(items, true, true);
+        let plan = plan(items, false, false);
         self.fetch_pages(id, uids, &plan, true, &mut Outcome::default(), out).await
     }
 
@@ -157,13 +147,14 @@ impl Conversation {
     async fn print(
         &mut self,
         id: NodeId,
-        message: Message,
+        mut message: Message,
         plan: &Plan,
         marked: bool,
         outcome: &mut Outcome,
         out: &mut Output,
     ) -> Result<bool, Abort> {
-        let file = match plan.bytes || plan.parts.header && message.header.is_none() {
+        let needs_file = plan.bytes || plan.parts.header && message.header.is_none();
+        let file = match needs_file && message.bytes.is_none() {
             false => None,
             true => match self.selected()?.open_message(id, message.uid).await {
                 Ok(file) => Some(file),
@@ -174,9 +165,20 @@ impl Conversation {
                 }
             },
         };
+        if plan.parts.header && message.header.is_none() && message.facts.is_none() {
+            // A header too long to be at hand is looked for in the message.
+            let parts = MessageParts { facts: true, ..MessageParts::default() };
+            let one = UidSet::from_iter([message.uid]);
+            match self.selected()?.messages(id, &one, 0, 1, parts).await?.pop() {
+                Some(whole) => message.facts = whole.facts,
+                None => return Ok(false),
+            }
+        }
         let view = self.view()?;
         let Some(seq) = view.uids.seq(message.uid) else { return Ok(false) };
-        if marked || plan.items.contains(&FetchItem::Flags) {
+        // RFC 7162 §3.2: to whom MODSEQs are told, flags without one are not all there is to tell.
+        let whole = !out.enabled().condstore || plan.items.contains(&FetchItem::ModSeq);
+        if marked || whole && plan.items.contains(&FetchItem::Flags) {
             view.show(message.uid, message.modseq);
         }
         let printer = Printer { view, message: &message, file: file.as_ref(), outcome };
@@ -248,14 +250,13 @@ fn plan(mut items: Vec<FetchItem>, uid: bool, mod_seq: bool) -> Plan {
                 plan.seen |= !peek;
                 match is_top_header(section) {
                     true => plan.parts.header = true,
-                    false => plan.bytes = true,
+                    false => (plan.bytes, plan.parts.facts) = (true, true),
                 }
-                plan.parts.facts = true;
             }
             FetchItem::Rfc822 | FetchItem::Rfc822Text => {
                 (plan.bytes, plan.seen, plan.parts.facts) = (true, true, true);
             }
-            FetchItem::Rfc822Header => (plan.parts.header, plan.parts.facts) = (true, true),
+            FetchItem::Rfc822Header => plan.parts.header = true,
             FetchItem::Binary { peek, .. } => {
                 (plan.bytes, plan.parts.facts) = (true, true);
                 plan.seen |= !peek;
@@ -271,11 +272,13 @@ fn plan(mut items: Vec<FetchItem>, uid: bool, mod_seq: bool) -> Plan {
             | FetchItem::SaveDate => {}
         }
     }
+    // Short messages come along with their rows.
+    plan.parts.bytes = plan.bytes;
     plan
 }
 
 /// Whether a section is of the message's own header, which is kept apart.
-fn is_top_header(section: &Section) -> bool {
+pub(super) fn is_top_header(section: &Section) -> bool {
     let of_header = matches!(
         section.text,
         Some(SectionText::Header | SectionText::HeaderFields(_) | SectionText::HeaderFieldsNot(_))

@@ -4,11 +4,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use allod_blobs::{BlobConfig, MasterKey};
-use allod_core::{AccountChange, Core, Door, Options, Proof, Session};
+use allod_core::{AccountChange, Core, Door, Env, Options, Proof, Session, SimulatedClock};
 use allod_meta::{Store, memory::Memory};
-use allod_model::{Protocol, parse_grant};
+use allod_model::{Protocol, Timestamp, parse_grant};
 use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::task::unconstrained;
 
 use super::{Conversation, Moment};
 use crate::syntax::ast::Command;
@@ -16,22 +17,30 @@ use crate::syntax::{self, Reading};
 use crate::wire::{Abort, Completion, Incoming, Io, Literals, Output, Reader, Status, Transport};
 
 mod basics;
+mod extensions;
+mod hostile;
 mod mailboxes;
+mod notify;
+mod patterns;
+mod random;
 
 /// A store with the accounts `alice` and `bob`.
 pub(crate) struct Bench {
     pub(crate) core: Core,
+    pub(crate) clock: SimulatedClock,
 }
 
 impl Bench {
     pub(crate) async fn new() -> Bench {
         let store = Store::new(Arc::new(Memory::new()));
-        let options = Options::new(BlobConfig::new("memory:///"));
+        let (env, clock) = Env::simulated(42, Timestamp::from_secs(1_800_000_000));
+        let mut options = Options::new(BlobConfig::new("memory:///"));
+        options.env = env;
         let core = Core::open(store, MasterKey::from_bytes(&[7; 32]), options).await.unwrap();
         for name in ["alice", "bob"] {
             core.operator().add_account(name, AccountChange::default()).await.unwrap();
         }
-        Bench { core }
+        Bench { core, clock }
     }
 
     /// A session of `account` by IMAP with these grants.
@@ -50,9 +59,14 @@ impl Bench {
         self.limited(&["all"]).await
     }
 
+    /// A client of `account` with these grants.
+    pub(crate) async fn client_of(&self, account: &str, grants: &[&str]) -> Client {
+        Client::new(self.session(account, grants).await)
+    }
+
     /// A client of `alice` with these grants.
     pub(crate) async fn limited(&self, grants: &[&str]) -> Client {
-        Client::new(self.session("alice", grants).await)
+        self.client_of("alice", grants).await
     }
 }
 
@@ -63,12 +77,14 @@ pub(crate) struct Client {
     out: Output,
     peer: DuplexStream,
     tag: u32,
+    /// Whether scripts speak of `\Recent`; otherwise it is left out of what is told.
+    recent: bool,
     /// Messages and values that steps remember: `{name}` in later ones.
     pub(crate) known: Vec<(String, String)>,
 }
 
 impl Client {
-    pub(crate) fn new(session: Session) -> Client {
+    fn new(session: Session) -> Client {
         let (peer, server) = tokio::io::duplex(256 << 20);
         let transport = Transport::new(Io::Memory(server));
         Client {
@@ -77,6 +93,7 @@ impl Client {
             out: Output::new(transport),
             peer,
             tag: 0,
+            recent: false,
             known: Vec::new(),
         }
     }
@@ -85,7 +102,12 @@ impl Client {
     /// that announces it, after a line end.
     pub(crate) async fn ask(&mut self, command: &str) -> Vec<String> {
         let answer = self.ask_bytes(command.as_bytes()).await;
-        lines(&answer).into_iter().map(|line| String::from_utf8_lossy(&line).into_owned()).collect()
+        let told = lines(&answer).into_iter().map(|line| String::from_utf8_lossy(&line).into_owned());
+        let told = told.filter(|line| self.recent || !line.ends_with(" RECENT"));
+        told.map(
+            |line| if self.recent { line } else { line.replace("(\\Recent", "(").replace(" \\Recent", "") },
+        )
+        .collect()
     }
 
     pub(crate) async fn ask_bytes(&mut self, command: &[u8]) -> Vec<u8> {
@@ -143,15 +165,15 @@ impl Client {
                 _ => enabled.imap4rev2 = true,
             }
         }
-        self.out.set_enabled(enabled);
-        self.conversation.enable(enabled);
+        self.conversation.enable(enabled, &mut self.out);
         Completion::ok("Enabled")
     }
 
     async fn told(&mut self) -> Vec<u8> {
         self.out.flush().await.unwrap();
         let mut told = Vec::new();
-        while let Some(Ok(count)) = self.peer.read_buf(&mut told).now_or_never() {
+        // What is there is read, however long this task ran.
+        while let Some(Ok(count)) = unconstrained(self.peer.read_buf(&mut told)).now_or_never() {
             if count == 0 {
                 break;
             }
@@ -163,12 +185,13 @@ impl Client {
     pub(crate) async fn report(&mut self, moment: Moment) -> Vec<String> {
         let _ = self.conversation.report(&mut self.out, moment).await;
         let told = self.told().await;
-        lines(&told).into_iter().map(|line| String::from_utf8_lossy(&line).into_owned()).collect()
+        let told = lines(&told).into_iter().map(|line| String::from_utf8_lossy(&line).into_owned());
+        told.filter(|line| self.recent || !line.ends_with(" RECENT")).collect()
     }
 
     /// Whether a change was noticed.
     pub(crate) fn is_woken(&mut self) -> bool {
-        self.conversation.changed().now_or_never().is_some()
+        unconstrained(self.conversation.changed()).now_or_never().is_some()
     }
 
     /// Puts a message into a mailbox.
@@ -186,7 +209,7 @@ impl Client {
         for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
             if let Some(command) = line.strip_prefix("C: ") {
                 assert!(any || answer.is_empty(), "{asked}: also told: {answer:#?}");
-                asked = self.filled(command).replace("\\r\\n", "\r\n");
+                asked = self.filled(command).replace("\\r", "\r").replace("\\n", "\n");
                 answer =
                     if asked == "IDLE" { self.report(Moment::Idle).await } else { self.ask(&asked).await };
                 answer.reverse();
@@ -194,7 +217,7 @@ impl Client {
             } else if line == "S: ..." {
                 any = true;
             } else if let Some(wanted) = line.strip_prefix("S: ") {
-                let wanted = self.filled(wanted).replace("\\r\\n", "\r\n");
+                let wanted = self.filled(wanted).replace("\\r", "\r").replace("\\n", "\n");
                 loop {
                     let told = answer.pop().unwrap_or_else(|| panic!("{asked}: not told: {wanted}"));
                     if fits(&told, &wanted) {
