@@ -230,6 +230,9 @@ impl Peer {
 
     /// Writes an answer. Whoever makes errors waits for it, and is shown out in the end.
     async fn answer(&mut self, reply: Reply) -> Result<(), End> {
+        if reply.code == 421 {
+            return Err(End::Bye(reply));
+        }
         if reply.is_refusal() {
             self.errors += 1;
             if self.errors > ERRORS_FREE {

@@ -106,3 +106,19 @@ fn what_is_refused() {
     assert_eq!(command(b"MAIL FROM:<\xff@example.org>", MX).unwrap_err().code, 500);
     assert!(is_foreign(b"GET / HTTP/1.1") && !is_foreign(b"EHLO a"));
 }
+
+proptest::proptest! {
+    /// Whatever comes is understood or refused, and an address that is taken is taken again as it was given on.
+    #[test]
+    fn any_line_has_an_answer(line in "(MAIL FROM:|RCPT TO:|BDAT |AUTH |EHLO )?[ -~\\PC]{0,60}", submission: bool) {
+        let _ = command(line.as_bytes(), Announced { submission });
+    }
+
+    #[test]
+    fn addresses_are_stable(path in "[ -~]{0,12}@[a-z.\\[\\]0-9-]{0,12}") {
+        if let Some(address) = mailbox(&path) {
+            proptest::prop_assert_eq!(mailbox(&address), Some(address.clone()));
+            proptest::prop_assert!(!address.contains(['\r', '\n']));
+        }
+    }
+}

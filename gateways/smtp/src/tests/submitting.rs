@@ -75,7 +75,7 @@ async fn what_is_missing_is_added_and_what_is_secret_goes() {
     {
         assert!(mail.contains(part), "{part}: {mail}");
     }
-    for part in ["Bcc", "secret", "127.0.0.1"] {
+    for part in ["\r\nBcc:", "secret@", "127.0.0.1"] {
         assert!(!mail.contains(part), "{part}: {mail}");
     }
     assert_eq!(mail.matches("DKIM-Signature:").count(), 2);

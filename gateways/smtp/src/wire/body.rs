@@ -225,4 +225,37 @@ mod tests {
         chunks.take_chunk(b"a: b\n");
         assert_eq!(chunks.finish().err(), Some(Flaw::Bare));
     }
+
+    /// What matters in a message, in any order.
+    fn bytes() -> impl proptest::strategy::Strategy<Value = Vec<u8>> {
+        use proptest::prelude::*;
+        let piece = prop_oneof![
+            Just("\r"),
+            Just("\n"),
+            Just("."),
+            Just("\r\n"),
+            Just("\r\n.\r\n"),
+            Just("a"),
+            Just("\0")
+        ];
+        proptest::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat().into_bytes())
+    }
+
+    proptest::proptest! {
+        /// The end is the first CRLF.CRLF (the CRLF of DATA itself counts), however the bytes come; and a message that
+        /// is taken has no CR or LF that stands alone.
+        #[test]
+        fn the_end_is_the_first_of_its_kind(input in bytes(), piece in 1usize..9) {
+            let whole = [b"\r\n" as &[u8], &input].concat();
+            let end = memchr::memmem::find(&whole, b"\r\n.\r\n").map(|at| at + 3);
+            let (done, rest) = feed(&input, piece);
+            proptest::prop_assert_eq!(done.is_some(), end.is_some());
+            if let (Some(done), Some(end)) = (done, end) {
+                proptest::prop_assert_eq!(&rest[..], &input[end..]);
+                if let Ok(message) = done {
+                    proptest::prop_assert!(!has_bare(&message));
+                }
+            }
+        }
+    }
 }
