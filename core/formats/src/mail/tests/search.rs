@@ -104,7 +104,8 @@ fn encodings() {
 
 #[test]
 fn messages() {
-    for good in ["Subject: x\r\n\r\ny", "A: b", "\r\nbody", "\nbody", "X-A : b\n", "From a@b Mon\r\nA: b\r\n"] {
+    for good in ["Subject: x\r\n\r\ny", "A: b", "\r\nbody", "\nbody", "X-A : b\n", "From a@b Mon\r\nA: b\r\n"]
+    {
         assert_eq!(is_message(good.as_bytes()), Ok(()), "{good:?}");
     }
     for bad in ["", "From a@b Mon\r\nhello\r\n", "hello\r\n", "A: \0\r\n\r\n", " A: b\r\n", "a b: c\r\n"] {
