@@ -40,9 +40,9 @@ use crate::limits::Places;
 /// What is offered in a TLS handshake.
 pub const ALPN: &[&[u8]] = &[b"imap"];
 /// Connections of one account at once, when nothing is set.
-pub const ACCOUNT_CONNECTIONS_MAX: usize = 100;
+pub const ACCOUNT_CONNECTIONS_MAX: usize = 1_000;
 /// Connections from one address at once, when nothing is set.
-pub const ADDRESS_CONNECTIONS_MAX: usize = 200;
+pub const ADDRESS_CONNECTIONS_MAX: usize = 1_000;
 
 /// What can be set.
 #[derive(Clone, Debug)]
