@@ -3,7 +3,7 @@
 mod body;
 mod message;
 
-use allod_core::mail::{Flags, MarkChange, Message, MessageParts, Operation, UidSet};
+use allod_core::mail::{COMMON_FIELDS, Flags, MarkChange, Message, MessageParts, Operation, UidSet};
 use allod_model::{Error, ErrorKind, NodeId, Seq};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -174,7 +174,8 @@ impl Conversation {
         outcome: &mut Outcome,
         out: &mut Output,
     ) -> Result<bool, Abort> {
-        let needs_file = plan.bytes || plan.parts.header && message.header.is_none();
+        let with_header = plan.parts.header || plan.parts.common;
+        let needs_file = plan.bytes || with_header && message.header.is_none();
         let file = match needs_file && message.bytes.is_none() {
             false => None,
             true => match self.selected()?.open_message(id, message.uid).await {
@@ -186,7 +187,7 @@ impl Conversation {
                 }
             },
         };
-        if plan.parts.header && message.header.is_none() && message.facts.is_none() {
+        if with_header && message.header.is_none() && message.facts.is_none() {
             // A header too long to be at hand is looked for in the message.
             let parts = MessageParts { facts: true, ..MessageParts::default() };
             let one = UidSet::from_iter([message.uid]);
@@ -270,13 +271,16 @@ fn plan(mut items: Vec<FetchItem>, uid: bool, mod_seq: bool) -> Plan {
             FetchItem::Section(SectionFetch { section, peek, .. }) => {
                 plan.seen |= !peek;
                 match is_top_header(section) {
+                    true if has_common_fields(section) => plan.parts.common = true,
                     true => plan.parts.header = true,
-                    false => (plan.bytes, plan.parts.facts) = (true, true),
+                    false => {
+                        plan.bytes = true;
+                        plan.parts.facts |= !section.part.is_empty() || section.text.is_some();
+                    }
                 }
             }
-            FetchItem::Rfc822 | FetchItem::Rfc822Text => {
-                (plan.bytes, plan.seen, plan.parts.facts) = (true, true, true);
-            }
+            FetchItem::Rfc822 => (plan.bytes, plan.seen) = (true, true),
+            FetchItem::Rfc822Text => (plan.bytes, plan.seen, plan.parts.facts) = (true, true, true),
             FetchItem::Rfc822Header => plan.parts.header = true,
             FetchItem::Binary { peek, .. } => {
                 (plan.bytes, plan.parts.facts) = (true, true);
@@ -305,6 +309,12 @@ pub(super) fn is_top_header(section: &Section) -> bool {
         Some(SectionText::Header | SectionText::HeaderFields(_) | SectionText::HeaderFieldsNot(_))
     );
     section.part.is_empty() && of_header
+}
+
+/// Whether a section asks for nothing but fields that lie together for every message.
+fn has_common_fields(section: &Section) -> bool {
+    let common = |name: &String| COMMON_FIELDS.iter().any(|known| known.eq_ignore_ascii_case(name));
+    matches!(&section.text, Some(SectionText::HeaderFields(names)) if names.iter().all(common))
 }
 
 /// RFC 9394 §3.3: those from one place to another, in the order of their UIDs.
