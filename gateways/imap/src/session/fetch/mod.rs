@@ -11,7 +11,7 @@ use self::message::Printer;
 use super::Conversation;
 use super::select::enable_condstore;
 use super::store::ended;
-use crate::print::set;
+use crate::print::{section, set};
 use crate::syntax::ast::{Fetch, FetchItem, PartialRange, Section, SectionFetch, SectionText};
 use crate::wire::{Abort, Code, Completion, Output};
 
@@ -23,6 +23,8 @@ const PAGE_BODIES: usize = 100;
 /// What a FETCH needs of each message.
 pub(super) struct Plan {
     pub(super) items: Vec<FetchItem>,
+    /// What stands before the value of a section, for each item; empty for others.
+    labels: Vec<Vec<u8>>,
     pub(super) parts: MessageParts,
     /// The message's bytes are needed, whatever its header.
     pub(super) bytes: bool,
@@ -49,7 +51,7 @@ impl Conversation {
         let view = self.view()?;
         let mut uids = view.resolve(&fetch.set, fetch.uid)?;
         let (id, read_only) = (view.id, view.read_only);
-        let plan = plan(fetch.items, fetch.uid, fetch.changed_since.is_some());
+        let plan = plan(fetch.items, fetch.uid, fetch.changed_since.is_some(), out);
         if let Some(since) = fetch.changed_since {
             let changes = self.changes_since(id, Seq(since)).await?;
             if fetch.vanished {
@@ -104,7 +106,7 @@ impl Conversation {
         out: &mut Output,
     ) -> Result<(), Abort> {
         let id = self.view()?.id;
-        let plan = plan(items, false, false);
+        let plan = plan(items, false, false, out);
         self.fetch_pages(id, uids, &plan, true, &mut Outcome::default(), out).await
     }
 
@@ -205,7 +207,7 @@ impl Conversation {
         }
         let printer = Printer { view, message: &message, file: file.as_ref(), outcome };
         out.raw("* ").number(seq.into()).raw(" FETCH (");
-        printer.print(&plan.items, marked, out).await?;
+        printer.print(plan, marked, out).await?;
         out.raw(")\r\n").flow().await?;
         Ok(true)
     }
@@ -253,8 +255,31 @@ impl Conversation {
     }
 }
 
+/// What stands before the value of a section: the same for every message.
+fn label(item: &FetchItem, out: &mut Output) {
+    match item {
+        FetchItem::Section(fetch) => {
+            section::name(out, &fetch.section, fetch.partial);
+            out.raw(" ");
+        }
+        FetchItem::Binary { part, partial, .. } => {
+            section::numbers(out.raw("BINARY["), part);
+            section::origin(out.raw("]"), *partial);
+            out.raw(" ");
+        }
+        FetchItem::BinarySize { part } => {
+            section::numbers(out.raw("BINARY.SIZE["), part);
+            out.raw("] ");
+        }
+        FetchItem::Rfc822 => _ = out.raw("RFC822 "),
+        FetchItem::Rfc822Header => _ = out.raw("RFC822.HEADER "),
+        FetchItem::Rfc822Text => _ = out.raw("RFC822.TEXT "),
+        _ => {}
+    }
+}
+
 /// What these items need.
-fn plan(mut items: Vec<FetchItem>, uid: bool, mod_seq: bool) -> Plan {
+fn plan(mut items: Vec<FetchItem>, uid: bool, mod_seq: bool, out: &mut Output) -> Plan {
     // RFC 9051 §6.4.9, RFC 7162 §3.1.4.1: told even where not asked for.
     if uid && !items.contains(&FetchItem::Uid) {
         items.insert(0, FetchItem::Uid);
@@ -262,7 +287,8 @@ fn plan(mut items: Vec<FetchItem>, uid: bool, mod_seq: bool) -> Plan {
     if mod_seq && !items.contains(&FetchItem::ModSeq) {
         items.push(FetchItem::ModSeq);
     }
-    let mut plan = Plan { items, parts: MessageParts::default(), bytes: false, seen: false };
+    let labels = items.iter().map(|item| out.aside(|out| label(item, out))).collect();
+    let mut plan = Plan { items, labels, parts: MessageParts::default(), bytes: false, seen: false };
     for item in &plan.items {
         match item {
             FetchItem::Envelope | FetchItem::Body | FetchItem::BodyStructure | FetchItem::Preview { .. } => {
