@@ -46,7 +46,7 @@ pub struct CredentialHandle {
 }
 
 impl CredentialHandle {
-    fn new(record: Credential) -> Self {
+    pub fn new(record: Credential) -> Self {
         CredentialHandle {
             record,
             signing: OnceLock::new(),
@@ -205,7 +205,7 @@ impl Core {
         Ok(Session::new(self.clone(), account, scope, actor, Some(handle), door.address))
     }
 
-    fn refuse_login(&self, account: Option<AccountId>, door: &Door, now: Timestamp) {
+    pub(crate) fn refuse_login(&self, account: Option<AccountId>, door: &Door, now: Timestamp) {
         self.0.throttle.failed(account, door.address, now);
         let protocol = door.protocols.first().map_or("", |p| &p.0);
         tracing::info!(protocol, address = ?door.address, "login refused");
@@ -428,12 +428,12 @@ fn is_over(record: &Credential, now: Timestamp) -> bool {
     record.expires.is_some_and(|expires| expires <= now)
 }
 
-fn blocked(secs: u64) -> crate::fault::Fault {
+pub fn blocked(secs: u64) -> crate::fault::Fault {
     let message = format!("too many failed logins; try again in {secs} s");
     Error::new(ErrorKind::Busy, message).with(Detail::RetryAfter(secs)).into()
 }
 
-fn shorten(client: &str) -> String {
+pub fn shorten(client: &str) -> String {
     let mut end = client.len().min(CLIENT_BYTES_MAX);
     while !client.is_char_boundary(end) {
         end -= 1;
