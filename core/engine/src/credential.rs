@@ -46,7 +46,7 @@ pub struct CredentialHandle {
 }
 
 impl CredentialHandle {
-    fn new(record: Credential) -> Self {
+    pub fn new(record: Credential) -> Self {
         CredentialHandle {
             record,
             signing: OnceLock::new(),
@@ -456,7 +456,7 @@ pub fn blocked(secs: u64) -> crate::fault::Fault {
     Error::new(ErrorKind::Busy, message).with(Detail::RetryAfter(secs)).into()
 }
 
-fn shorten(client: &str) -> String {
+pub fn shorten(client: &str) -> String {
     let mut end = client.len().min(CLIENT_BYTES_MAX);
     while !client.is_char_boundary(end) {
         end -= 1;

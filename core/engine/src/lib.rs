@@ -65,6 +65,7 @@ mod object;
 mod objects;
 mod operator;
 mod part;
+mod person;
 mod pins;
 mod plan;
 pub mod post;
@@ -111,6 +112,7 @@ pub use lock::{LOCK_OWNER_BYTES_MAX, LOCK_SECS_DEFAULT, LOCK_SECS_MAX, LOCKS_MAX
 pub use node::*;
 pub use object::*;
 pub use operator::{AccountChange, AccountInfo, CredentialInfo, EMAILS_MAX, Operator, PASSWORD_CHARS_MIN};
+pub use person::*;
 pub use plan::{Action, COMMIT_STEPS_MAX, Outcome, PLAN_STEPS_MAX};
 pub use publish::Published;
 pub use put::FILE_BYTES_MAX;

@@ -27,7 +27,7 @@ mod scope;
 mod tokens;
 
 pub use client::{ClientKind, OauthClient, REDIRECT_URI_BYTES_MAX};
-pub use consent::{Allowed, Consent, Flow, OAUTH_APPS_MAX};
+pub use consent::{Allowed, Consent, Flow, OAUTH_APPS_MAX, opens_everything};
 pub use scope::{AppScope, SCOPE_BYTES_MAX, SCOPES_ASKED_MAX, ScopeChoice, Subject, parse_scope, scope_text};
 pub use tokens::{ACCESS_SECS, CODE_SECS, CodeUse, IssuedTokens};
 

@@ -181,7 +181,7 @@ impl Operator {
         Ok(self.account_info(&handle.record())?)
     }
 
-    fn handle(&self, name: &str) -> Res<Arc<AccountHandle>> {
+    pub(crate) fn handle(&self, name: &str) -> Res<Arc<AccountHandle>> {
         match self.0.account_named(name)? {
             Some(handle) => Ok(handle),
             None => {
@@ -217,6 +217,7 @@ impl Operator {
         let handle = self.handle(name)?;
         let id = handle.id();
         let emails = change.emails.map(clean_emails).transpose()?;
+        let new_password = change.password.is_some();
         let password = hash_password(change.password).await?;
         let now = self.0.0.env.now();
         let record = self
@@ -244,6 +245,9 @@ impl Operator {
             })
             .await?;
         handle.set_record(record.clone());
+        if new_password {
+            self.0.end_web_sessions(&handle, None).await?;
+        }
         Ok(self.account_info(&record)?)
     }
 
@@ -266,6 +270,7 @@ impl Operator {
         for credential in &credentials {
             self.0.revoke_credential(&credential.id.0).await?;
         }
+        self.0.forget_person(&handle).await?;
         self.0
             .transact(GLOBAL_SHARD, move |txn| {
                 txn.delete(&global::account(id))?;
@@ -482,7 +487,7 @@ fn clean_emails(emails: Vec<String>) -> Res<Vec<String>> {
     Ok(clean)
 }
 
-async fn hash_password(password: Option<Zeroizing<String>>) -> Result<Option<String>> {
+pub(crate) async fn hash_password(password: Option<Zeroizing<String>>) -> Result<Option<String>> {
     let Some(password) = password else { return Ok(None) };
     if password.chars().count() < PASSWORD_CHARS_MIN {
         let message = format!("an account password has at least {PASSWORD_CHARS_MIN} characters");

@@ -16,6 +16,9 @@ const ACCESS_KEY_CHARS: usize = 18;
 const S3_SECRET_CHARS: usize = 40;
 const LINK_CHARS: usize = 40;
 
+/// How ids of sign-ins at the web page begin. No credential's id has a hyphen.
+pub const WEB_SESSION_PREFIX: &str = "web-";
+
 fn characters(env: &Env, count: usize) -> Zeroizing<String> {
     let bytes = Zeroizing::new(env.random::<64>());
     Zeroizing::new(bytes.iter().take(count).map(|b| ALPHABET[usize::from(b & 31)] as char).collect())
@@ -44,6 +47,16 @@ pub fn access_token(env: &Env) -> Zeroizing<String> {
 /// The token of a link that opens without login.
 pub fn link(env: &Env) -> Zeroizing<String> {
     characters(env, LINK_CHARS)
+}
+
+/// The token of a sign-in at the web page, of an invitation, or of the first set-up: 200 bits.
+pub fn web_token(env: &Env) -> Zeroizing<String> {
+    characters(env, BEARER_CHARS)
+}
+
+/// A sign-in's public id; told apart from a credential's by its first letters.
+pub fn web_session_id(env: &Env) -> String {
+    format!("{WEB_SESSION_PREFIX}{}", &*characters(env, ID_CHARS))
 }
 
 /// A credential's public id.
@@ -98,6 +111,11 @@ impl SecretHasher {
             b"refresh",
             &[family.as_slice(), &generation.to_be_bytes(), credential.0.as_bytes()].concat(),
         )
+    }
+
+    /// The hash of a token of the web page; `what` keeps tokens of one use from being taken for another's.
+    pub fn web(&self, what: &str, presented: &str) -> [u8; 32] {
+        self.hash(what.as_bytes(), presented.as_bytes())
     }
 
     fn hash(&self, what: &[u8], secret: &[u8]) -> [u8; 32] {

@@ -1,7 +1,7 @@
 //! A person's decision to let an app in.
 
 use allod_meta::Txn;
-use allod_model::{CredentialId, Error, ErrorKind, Grant, Path, Result, Rights, Timestamp};
+use allod_model::{CredentialId, Error, ErrorKind, Grant, Result, Rights, Timestamp};
 use zeroize::Zeroizing;
 
 use super::client::{ClientKind, OauthClient};
@@ -9,7 +9,6 @@ use super::rows::{App, Code, Index, index, put_index};
 use super::scope::{AppScope, is_within, scope_text};
 use super::tokens::{CODE_SECS, USED_CODE_SECS, is_challenge};
 use crate::core::Core;
-use crate::credential::NewCredential;
 use crate::fault::{Res, fail};
 use crate::keys::{GLOBAL_SHARD, global};
 use crate::reading::Records;
@@ -68,16 +67,20 @@ impl Session {
     /// Lets an app in, as the signed-in person.
     ///
     /// # Errors
-    /// `Denied` unless the session is a person's own, and for more than was asked for; `InvalidContent` for an expiry in
+    /// `Denied` unless the session is a person's own, for more than was asked for, and for everything unless the password
+    /// was shown lately ([`Session::confirm`]); `InvalidContent` for an expiry in
     /// the past, nothing given, or a flow that the app's kind can't use; `TooLarge` with too many apps or codes.
     pub async fn allow_app(&self, consent: Consent) -> Result<Allowed> {
-        self.demand_person()?;
+        self.person()?;
         let now = self.core().now();
         if consent.given.is_empty() {
             return Err(Error::new(ErrorKind::InvalidContent, "nothing is given to the app"));
         }
         if !is_within(&consent.given, &consent.asked) {
             return Err(Error::denied());
+        }
+        if opens_everything(&consent.given) {
+            self.check_confirmed()?;
         }
         if consent.expires.is_some_and(|at| at <= now) {
             return Err(Error::new(ErrorKind::InvalidContent, "the expiry lies in the past"));
@@ -97,38 +100,6 @@ impl Session {
                 Err(Error::new(ErrorKind::InvalidContent, "the PKCE challenge is not one of S256"))
             }
         }
-    }
-
-    /// Makes an app credential, as the signed-in person. Folders that its grants name are made.
-    ///
-    /// # Errors
-    /// As [`crate::Operator::add_credential`]; `Denied` unless the session is a person's own.
-    pub async fn add_app(
-        &self,
-        label: &str,
-        grants: Vec<Grant>,
-        expires: Option<Timestamp>,
-    ) -> Result<NewCredential> {
-        self.demand_person()?;
-        if expires.is_some_and(|at| at <= self.core().now()) {
-            return Err(Error::new(ErrorKind::InvalidContent, "the expiry lies in the past"));
-        }
-        let corners: Vec<Path> =
-            grants.iter().filter(|g| g.rights >= Rights::Append).map(|g| g.path.clone()).collect();
-        let new = self.core().make_credential(self.handle(), label, grants, expires).await?;
-        for corner in corners {
-            self.ensure_folder(&corner).await?;
-        }
-        Ok(new)
-    }
-
-    /// A person who signed in has everything and no app credential.
-    fn demand_person(&self) -> Res<()> {
-        let everything = self.scope().uniform_below(&Path::root()) == Some(Rights::Write);
-        if !self.is_own() || self.credential().is_some() || !everything || !self.scope().may_send() {
-            return Err(Error::denied().into());
-        }
-        self.check_alive()
     }
 
     /// Apps whose time is over make room for new ones.
@@ -204,6 +175,13 @@ impl Session {
         .await?;
         Ok(Allowed::Code(code))
     }
+}
+
+/// Whether something of this lets an app change the whole account.
+pub fn opens_everything(scopes: &[AppScope]) -> bool {
+    let whole =
+        |grant: &Grant| grant.path.is_root() && grant.except.is_empty() && grant.rights > Rights::Read;
+    scopes.iter().flat_map(AppScope::grants).any(whole)
 }
 
 /// Writes what a new credential has by OAuth.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::tests::{Bench, door, path, put};
-use crate::{Proof, Session, model};
+use crate::{AccountChange, Proof, Session, SignIn, model};
 
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const HOME: &str = "https://litewrite.net";
@@ -29,12 +29,20 @@ fn code_flow() -> Flow {
     Flow::Code { challenge: challenge(VERIFIER) }
 }
 
-fn person(bench: &Bench) -> Session {
-    bench.core.operator().session("alice").unwrap()
+/// A store, and alice signed in.
+async fn scene() -> (Bench, Session) {
+    let bench = Bench::new().await;
+    let password = || zeroize::Zeroizing::new("correct horse".to_owned());
+    let change = AccountChange { password: Some(password()), ..AccountChange::default() };
+    bench.core.operator().change_account("alice", change).await.unwrap();
+    match bench.core.sign_in("alice", password(), &door("web")).await.unwrap() {
+        SignIn::Done(new) => (bench, new.session),
+        SignIn::SecondFactor(_) => panic!("there is no second factor"),
+    }
 }
 
-async fn code(bench: &Bench, scope: &str) -> String {
-    match person(bench).allow_app(consent(scope, code_flow())).await.unwrap() {
+async fn code(me: &Session, scope: &str) -> String {
+    match me.allow_app(consent(scope, code_flow())).await.unwrap() {
         Allowed::Code(code) => code.to_string(),
         Allowed::Token { .. } => panic!("a code was asked for"),
     }
@@ -63,13 +71,13 @@ async fn login(bench: &Bench, token: &str) -> model::Result<Session> {
 
 #[tokio::test]
 async fn an_implicit_token_opens_the_module_until_it_is_revoked() {
-    let bench = Bench::new().await;
-    let allowed = person(&bench).allow_app(consent("notes:rw", Flow::Implicit)).await.unwrap();
+    let (bench, me) = scene().await;
+    let allowed = me.allow_app(consent("notes:rw", Flow::Implicit)).await.unwrap();
     let Allowed::Token { token, scope, expires_secs } = allowed else { panic!("a token was asked for") };
     assert_eq!((scope.as_str(), expires_secs), ("notes:rw", None));
     let session = login(&bench, &token).await.unwrap();
     for corner in ["notes", "public/notes"] {
-        person(&bench).ensure_folder(&path(corner)).await.unwrap();
+        me.ensure_folder(&path(corner)).await.unwrap();
         put(&session, &format!("{corner}/a"), b"x").await.unwrap();
     }
     assert_eq!(put(&session, "other", b"x").await.unwrap_err().kind, ErrorKind::Denied);
@@ -87,8 +95,8 @@ async fn an_implicit_token_opens_the_module_until_it_is_revoked() {
 
 #[tokio::test]
 async fn a_code_is_redeemed_once_and_its_second_use_revokes() {
-    let bench = Bench::new().await;
-    let code = code(&bench, "notes:r").await;
+    let (bench, me) = scene().await;
+    let code = code(&me, "notes:r").await;
     let tokens = redeem(&bench, code_use(&code)).await.unwrap();
     assert_eq!((tokens.scope.as_str(), tokens.expires_secs), ("notes:r", ACCESS_SECS as u64));
     let session = login(&bench, &tokens.access).await.unwrap();
@@ -102,7 +110,7 @@ async fn a_code_is_redeemed_once_and_its_second_use_revokes() {
 
 #[tokio::test]
 async fn a_code_that_comes_with_something_else_is_gone() {
-    let bench = Bench::new().await;
+    let (bench, me) = scene().await;
     let other = "e".repeat(43);
     let table: [(&str, fn(&mut CodeUse)); 5] = [
         ("client", |u| u.client_id = "https://evil.example".into()),
@@ -113,13 +121,13 @@ async fn a_code_that_comes_with_something_else_is_gone() {
     ];
     assert_ne!(challenge(&other), challenge(VERIFIER));
     for (about, change) in table {
-        let code = code(&bench, "notes:rw").await;
+        let code = code(&me, "notes:rw").await;
         let mut request = code_use(&code);
         change(&mut request);
         assert_eq!(redeem(&bench, request).await.err().unwrap().kind, ErrorKind::Unauthenticated, "{about}");
         assert!(redeem(&bench, code_use(&code)).await.is_err(), "{about}: it was spent");
     }
-    let code = code(&bench, "notes:rw").await;
+    let code = code(&me, "notes:rw").await;
     bench.clock.advance_secs(CODE_SECS);
     assert!(redeem(&bench, code_use(&code)).await.is_err(), "it is over");
     assert!(bench.core.operator().credentials(Some("alice")).await.unwrap().is_empty());
@@ -127,8 +135,8 @@ async fn a_code_that_comes_with_something_else_is_gone() {
 
 #[tokio::test]
 async fn refresh_tokens_rotate_and_an_old_one_revokes_the_family() {
-    let bench = Bench::new().await;
-    let first = redeem(&bench, code_use(&code(&bench, "notes:rw").await)).await.unwrap();
+    let (bench, me) = scene().await;
+    let first = redeem(&bench, code_use(&code(&me, "notes:rw").await)).await.unwrap();
     bench.clock.advance_secs(ACCESS_SECS);
     assert!(login(&bench, &first.access).await.is_err(), "it is over");
     let second = refresh(&bench, &first.refresh).await.unwrap();
@@ -154,9 +162,9 @@ async fn refresh_tokens_rotate_and_an_old_one_revokes_the_family() {
 
 #[tokio::test]
 async fn any_token_revokes_the_app_and_other_credentials_stay() {
-    let bench = Bench::new().await;
+    let (bench, me) = scene().await;
     for which in ["access", "refresh"] {
-        let tokens = redeem(&bench, code_use(&code(&bench, "notes:rw").await)).await.unwrap();
+        let tokens = redeem(&bench, code_use(&code(&me, "notes:rw").await)).await.unwrap();
         let token = if which == "access" { &tokens.access } else { &tokens.refresh };
         bench.core.revoke_token(token, None, &door("oauth")).await.unwrap();
         assert!(login(&bench, &tokens.access).await.is_err(), "{which}");
@@ -169,7 +177,7 @@ async fn any_token_revokes_the_app_and_other_credentials_stay() {
 
 #[tokio::test]
 async fn only_a_person_lets_in_and_never_more_than_was_asked() {
-    let bench = Bench::new().await;
+    let (bench, me) = scene().await;
     let (_, everything) = bench.app(&["all"]).await;
     let refused = everything.allow_app(consent("notes:rw", Flow::Implicit)).await;
     assert_eq!(refused.err().unwrap().kind, ErrorKind::Denied);
@@ -181,47 +189,52 @@ async fn only_a_person_lets_in_and_never_more_than_was_asked() {
     for scope in wider {
         let mut wide = consent("notes:rw", Flow::Implicit);
         wide.given = parse_scope(scope).unwrap();
-        let refused = person(&bench).allow_app(wide).await;
+        let refused = me.allow_app(wide).await;
         assert_eq!(refused.err().unwrap().kind, ErrorKind::Denied, "{scope}");
     }
+    bench.clock.advance_secs(3600);
+    let refused = me.allow_app(consent("*:rw", Flow::Implicit)).await;
+    assert_eq!(refused.err().unwrap().kind, ErrorKind::Denied, "the password is asked for once more");
+    me.confirm("correct horse".to_owned().into()).await.unwrap();
+    assert!(me.allow_app(consent("*:rw", Flow::Implicit)).await.is_ok());
     let mut over = consent("notes:rw", Flow::Implicit);
     over.expires = Some(bench.core.now());
-    assert!(person(&bench).allow_app(over).await.is_err());
+    assert!(me.allow_app(over).await.is_err());
     for challenge in ["", "short", &"!".repeat(43), VERIFIER.trim_end_matches('k')] {
         let flow = Flow::Code { challenge: challenge.to_owned() };
-        assert!(person(&bench).allow_app(consent("notes:rw", flow)).await.is_err(), "{challenge}");
+        assert!(me.allow_app(consent("notes:rw", flow)).await.is_err(), "{challenge}");
     }
     let mut native = consent("notes:rw", Flow::Implicit);
     native.client = OauthClient::parse("x", "org.example.app:/done").unwrap();
-    assert!(person(&bench).allow_app(native).await.is_err());
+    assert!(me.allow_app(native).await.is_err());
 }
 
 #[tokio::test]
 async fn a_given_end_ends_all_tokens_and_makes_room() {
-    let bench = Bench::new().await;
+    let (bench, me) = scene().await;
     let mut short = consent("notes:rw", code_flow());
     short.expires = Some(bench.core.now().plus_secs(600));
-    let Allowed::Code(code) = person(&bench).allow_app(short).await.unwrap() else { panic!("a code") };
+    let Allowed::Code(code) = me.allow_app(short).await.unwrap() else { panic!("a code") };
     let tokens = redeem(&bench, code_use(&code)).await.unwrap();
     assert_eq!(tokens.expires_secs, 600);
     bench.clock.advance_secs(600);
     assert!(login(&bench, &tokens.access).await.is_err());
     assert!(refresh(&bench, &tokens.refresh).await.is_err());
-    person(&bench).allow_app(consent("notes:rw", Flow::Implicit)).await.unwrap();
+    me.allow_app(consent("notes:rw", Flow::Implicit)).await.unwrap();
     let left = bench.core.operator().credentials(Some("alice")).await.unwrap();
     assert_eq!(left.len(), 1, "the one that was over is gone");
 }
 
 #[tokio::test]
 async fn numbers_are_bounded() {
-    let bench = Bench::new().await;
+    let (bench, me) = scene().await;
     let mut refused = 0;
     for _ in 0..110 {
-        refused += u32::from(person(&bench).allow_app(consent("notes:rw", code_flow())).await.is_err());
+        refused += u32::from(me.allow_app(consent("notes:rw", code_flow())).await.is_err());
     }
     assert_eq!(refused, 10, "codes");
     bench.clock.advance_secs(3600);
-    let mut tokens = redeem(&bench, code_use(&code(&bench, "notes:rw").await)).await.unwrap();
+    let mut tokens = redeem(&bench, code_use(&code(&me, "notes:rw").await)).await.unwrap();
     let first = tokens.access.to_string();
     for _ in 0..16 {
         assert!(login(&bench, &first).await.is_ok());
