@@ -3,7 +3,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Floor of each package: it may use packages of lower floors only.
-const FLOORS: [(&str, u32); 15] = [
+const FLOORS: [(&str, u32); 16] = [
     ("allod-model", 0),
     ("allod-formats", 0),
     ("allod-meta", 0),
@@ -14,6 +14,7 @@ const FLOORS: [(&str, u32); 15] = [
     ("allod-s3", 3),
     ("allod-imap", 3),
     ("allod-smtp", 3),
+    ("allod-remotestorage", 3),
     ("allod-web", 3),
     ("allod-admin", 3),
     ("allod-server", 4),
