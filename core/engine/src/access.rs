@@ -33,6 +33,13 @@ impl Scope {
         self
     }
 
+    /// Notes that a listing was read, where that is granted.
+    pub fn looked(&self, path: &Path) {
+        if self.1.is_some() && matches!(self.sight(path), Sight::Granted(_)) {
+            self.used(path, Rights::Read);
+        }
+    }
+
     fn used(&self, path: &Path, rights: Rights) {
         if let Some(used) = &self.1 {
             used.note(path, rights);

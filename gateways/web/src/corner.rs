@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use allod_model::{Grant, Rights};
+use allod_model::{Grant, Path, Rights};
 
 use crate::show;
 use crate::text::Text;
@@ -20,8 +20,8 @@ pub(crate) struct Branch {
     pub rights: Option<String>,
     /// The class of the mark: `r`, `a`, `rw`.
     pub mark: &'static str,
-    /// Corners below that stay closed.
-    pub except: Vec<String>,
+    /// Whether it stays closed inside of what is open.
+    pub closed: bool,
 }
 
 /// A drawing.
@@ -45,27 +45,47 @@ pub(crate) fn rights(text: &Text, rights: Rights) -> &'static str {
     }
 }
 
+/// What stands at one place of the drawing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Way,
+    Open(Rights),
+    Closed,
+}
+
 /// Draws what grants open.
 pub(crate) fn draw(text: &Text, grants: &[Grant]) -> Corner {
-    let mut tree: BTreeMap<Vec<String>, Option<(Rights, Vec<String>)>> = BTreeMap::new();
+    let mut tree: BTreeMap<Vec<String>, Mark> = BTreeMap::new();
+    let names = |path: &Path| path.names().iter().map(ToString::to_string).collect::<Vec<String>>();
     for grant in grants.iter().take(DRAWN_MAX) {
-        let names: Vec<String> = grant.path.names().iter().map(ToString::to_string).collect();
-        for depth in 0..names.len() {
-            tree.entry(names[..depth].to_vec()).or_insert(None);
+        let names_of = names(&grant.path);
+        for depth in 0..names_of.len() {
+            tree.entry(names_of[..depth].to_vec()).or_insert(Mark::Way);
         }
-        let except = grant.except.iter().map(|path| path.last().map(ToString::to_string).unwrap_or_default());
-        let known = tree.entry(names).or_insert(None);
-        let rights = known.as_ref().map_or(grant.rights, |(known, _)| grant.rights.max(*known));
-        *known = Some((rights, except.collect()));
+        let mark = tree.entry(names_of).or_insert(Mark::Way);
+        *mark = Mark::Open(match mark {
+            Mark::Open(known) => grant.rights.max(*known),
+            _ => grant.rights,
+        });
+        for closed in grant.except.iter().take(DRAWN_MAX) {
+            let covered = grants.iter().any(|other| other.rights_on(closed).is_some());
+            tree.entry(names(closed)).or_insert(if covered { Mark::Way } else { Mark::Closed });
+        }
     }
     let branches = tree
         .into_iter()
-        .map(|(names, granted)| Branch {
+        .map(|(names, mark)| Branch {
             depth: names.len().min(6),
             name: names.last().cloned().unwrap_or_else(|| text.s("corner.root").to_owned()),
-            rights: granted.as_ref().map(|(granted, _)| rights(text, *granted).to_owned()),
-            mark: granted.as_ref().map_or("", |(granted, _)| granted.as_str()),
-            except: granted.map(|(_, except)| except).unwrap_or_default(),
+            rights: match mark {
+                Mark::Open(granted) => Some(rights(text, granted).to_owned()),
+                _ => None,
+            },
+            mark: match mark {
+                Mark::Open(granted) => granted.as_str(),
+                _ => "",
+            },
+            closed: mark == Mark::Closed,
         })
         .collect();
     let mut protocols: Vec<String> =

@@ -23,9 +23,7 @@ const TEXT_BYTES_MAX: u64 = 256 * 1024;
 struct Row {
     name: String,
     url: String,
-    raw: String,
     icon: &'static str,
-    folder: bool,
     thumb: Option<String>,
     size: String,
     when: When,
@@ -36,7 +34,6 @@ struct Row {
 struct FolderPage {
     f: Frame,
     crumbs: Vec<(String, String)>,
-    path: String,
     here: String,
     upload: String,
     zip: String,
@@ -53,8 +50,6 @@ struct FilePage {
     f: Frame,
     crumbs: Vec<(String, String)>,
     name: String,
-    path: String,
-    here: String,
     above: String,
     raw: String,
     versions: String,
@@ -91,7 +86,6 @@ async fn folder(visit: &Visit, path: Path, node: Node) -> Answer {
     let page = FolderPage {
         f: Frame::new(visit, "files", title),
         crumbs: crumbs(text.s("nav.files"), &path),
-        path: path.to_string(),
         here: url("files", &path),
         upload: url("upload", &path),
         zip: url("zip", &path),
@@ -119,9 +113,7 @@ fn row(visit: &Visit, folder: &Path, node: &Node) -> Row {
     Row {
         name: node.name.to_string(),
         url: url("files", &path),
-        raw: url("raw", &path),
         icon,
-        folder: node.is_folder(),
         thumb: None,
         size: show::size(node.size),
         when: When::of(visit.text, node.modified, visit.core().now()),
@@ -142,8 +134,6 @@ async fn file(visit: &Visit, path: Path, node: Node) -> Answer {
         f: Frame::new(visit, "files", name.clone()),
         crumbs: crumbs(visit.text.s("nav.files"), &path),
         name,
-        path: path.to_string(),
-        here: url("files", &above),
         above: url("files", &above),
         raw: url("raw", &path),
         versions: url("versions", &path),

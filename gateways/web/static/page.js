@@ -63,3 +63,12 @@ if (choices.length) {
   choices.forEach(choice => choice.addEventListener("change", show));
   show();
 }
+
+// What can be done to entries is shown once some are chosen.
+const bulk = document.getElementById("bulk");
+if (bulk) {
+  const boxes = [...document.querySelectorAll("#entries input[type=checkbox]")];
+  const show = () => { bulk.hidden = !boxes.some(box => box.checked); };
+  boxes.forEach(box => box.addEventListener("change", show));
+  show();
+}
