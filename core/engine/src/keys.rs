@@ -72,6 +72,7 @@ pub enum Table {
     MailChange = b'x',
     Vanished = b'v',
     MailFacts = b'e',
+    MailPart = b'p',
     Thread = b't',
     Keywords = b'k',
     Subscription = b's',
@@ -403,6 +404,26 @@ pub mod global {
     /// The sealed token of a folder's link.
     pub fn link_of(owner: AccountId, folder: NodeId) -> Vec<u8> {
         with(with(b"gq".to_vec(), &owner.0.to_be_bytes()), &folder.0.to_be_bytes())
+    }
+
+    /// An authorization code, by its keyed hash.
+    pub fn oauth_code(hash: &[u8; 32]) -> Vec<u8> {
+        with(b"go".to_vec(), hash)
+    }
+
+    /// An access token, by its keyed hash.
+    pub fn oauth_access(hash: &[u8; 32]) -> Vec<u8> {
+        with(b"gx".to_vec(), hash)
+    }
+
+    /// What a credential has beyond others when it came by OAuth.
+    pub fn oauth_app(credential: &str) -> Vec<u8> {
+        with(b"gy".to_vec(), credential.as_bytes())
+    }
+
+    /// What an account has by OAuth.
+    pub fn oauth_index(account: AccountId) -> Vec<u8> {
+        with(b"gv".to_vec(), &account.0.to_be_bytes())
     }
 
     /// Bytes that the server keeps for itself, by name.

@@ -60,6 +60,7 @@ mod lock;
 mod log;
 pub mod mail;
 mod node;
+pub mod oauth;
 mod object;
 mod objects;
 mod operator;
@@ -125,4 +126,4 @@ pub use watch::{Event, Watch};
 pub use write::PROPERTIES_BYTES_MAX;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -108,6 +108,8 @@ pub struct CredentialInfo {
     pub last_use: Option<LastUse>,
     /// Its S3 access key.
     pub access_key: String,
+    /// Where the app is at home, when it was let in by OAuth: `https://litewrite.net`.
+    pub origin: Option<String>,
 }
 
 impl Core {
@@ -276,6 +278,7 @@ impl Operator {
                 for email in &record.emails {
                     txn.delete(&global::account_with_email(email))?;
                 }
+                crate::oauth::rows::forget_account(txn, id)?;
                 let events = txn.scan_prefix(&global::audit(id), None, audit::AUDIT_EVENTS_MAX + 100)?;
                 events.iter().try_for_each(|(key, _)| txn.delete(key))?;
                 Ok(txn.put(&global::removed_account(id), &[1])?)
@@ -349,6 +352,7 @@ impl Operator {
     fn credential_info(&self, record: Credential) -> Res<CredentialInfo> {
         let account = self.0.account(record.account)?.record().name.clone();
         let last_use = self.0.last_use(&record.id)?;
+        let origin = self.0.oauth_origin(&record.id)?;
         Ok(CredentialInfo {
             id: record.id,
             account,
@@ -358,6 +362,7 @@ impl Operator {
             expires: record.expires,
             last_use,
             access_key: record.access_key,
+            origin,
         })
     }
 

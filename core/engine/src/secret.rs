@@ -1,5 +1,6 @@
 //! Secrets of app credentials: how they look, and the keyed hash by which they are found.
 
+use allod_model::CredentialId;
 use zeroize::Zeroizing;
 
 use crate::env::Env;
@@ -34,6 +35,14 @@ pub fn password(env: &Env) -> Zeroizing<String> {
 /// A bearer token.
 pub fn bearer(env: &Env) -> Zeroizing<String> {
     Zeroizing::new(format!("allod_{}", &*characters(env, BEARER_CHARS)))
+}
+
+/// How access tokens begin that live shortly.
+pub const ACCESS_PREFIX: &str = "allod_t_";
+
+/// A bearer token that lives shortly.
+pub fn access_token(env: &Env) -> Zeroizing<String> {
+    Zeroizing::new(format!("{ACCESS_PREFIX}{}", &*characters(env, BEARER_CHARS)))
 }
 
 /// The token of a link that opens without login.
@@ -96,6 +105,19 @@ impl SecretHasher {
     /// The hash of a link's token.
     pub fn link(&self, presented: &str) -> [u8; 32] {
         self.hash(b"link", presented.as_bytes())
+    }
+
+    /// The hash of an authorization code.
+    pub fn code(&self, presented: &str) -> [u8; 32] {
+        self.hash(b"code", presented.as_bytes())
+    }
+
+    /// What proves the refresh token of a generation.
+    pub fn refresh(&self, credential: &CredentialId, family: &[u8; 32], generation: u64) -> [u8; 32] {
+        self.hash(
+            b"refresh",
+            &[family.as_slice(), &generation.to_be_bytes(), credential.0.as_bytes()].concat(),
+        )
     }
 
     /// The hash of a token of the web page; `what` keeps tokens of one use from being taken for another's.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use allod_meta::{Txn, View};
-use allod_model::{CredentialId, Error, ErrorKind, Path, Result};
+use allod_model::{CredentialId, Error, ErrorKind, Path, Result, Rights};
 
-use crate::access::Scope;
+use crate::access::{Scope, Sight};
 use crate::account::AccountHandle;
 use crate::audit;
 use crate::commit::Commit;
@@ -125,9 +125,22 @@ impl Session {
         self.0.actor.credential.clone()
     }
 
+    /// The client says what it is, as some do only after they were let in: it is shown with the credential's last use.
+    pub fn note_client(&self, client: &str) {
+        self.core().named(self.actor(), client);
+    }
+
     /// The account's mail addresses.
     pub fn addresses(&self) -> Vec<String> {
         self.0.account.record().emails.clone()
+    }
+
+    /// What the session's grants give at `path`, whether or not anything is there; `None`: nothing.
+    pub fn rights(&self, path: &Path) -> Option<Rights> {
+        match self.0.scope.sight(path) {
+            Sight::Granted(rights) => Some(rights),
+            Sight::Passage | Sight::Hidden => None,
+        }
     }
 
     /// Resolves when the credential is revoked or expires, or the account is removed. Streams of

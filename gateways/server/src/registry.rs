@@ -15,15 +15,18 @@ pub fn http_gateways(
     s3: Option<&S3>,
     smtp: Option<&Arc<Smtp>>,
 ) -> Vec<Arc<dyn Gateway>> {
-    let mut gateways: Vec<Arc<dyn Gateway>> =
-        vec![Arc::new(allod_dav::Dav::new(core.clone())), Arc::new(Web::new(core.clone(), site))];
+    let mut gateways: Vec<Arc<dyn Gateway>> = vec![
+        Arc::new(allod_dav::Dav::new(core.clone())),
+        Arc::new(allod_remotestorage::RemoteStorage::new(core.clone())),
+        Arc::new(Web::new(core.clone(), site)),
+    ];
     gateways.extend(s3.map(|s3| Arc::new(s3.beside_others()) as Arc<dyn Gateway>));
     gateways.extend(smtp.map(|smtp| smtp.clone() as Arc<dyn Gateway>));
     gateways
 }
 
 /// The protocols served on the HTTP listener, for people.
-pub const HTTP_PROTOCOLS: &str = "web page, WebDAV, CalDAV, CardDAV";
+pub const HTTP_PROTOCOLS: &str = "web page, WebDAV, CalDAV, CardDAV, remoteStorage";
 /// The protocol served on the S3 listener, for people.
 pub const S3_PROTOCOLS: &str = "S3";
 

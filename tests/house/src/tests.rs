@@ -3,7 +3,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Floor of each package: it may use packages of lower floors only.
-const FLOORS: [(&str, u32); 15] = [
+const FLOORS: [(&str, u32); 16] = [
     ("allod-model", 0),
     ("allod-formats", 0),
     ("allod-meta", 0),
@@ -14,6 +14,7 @@ const FLOORS: [(&str, u32); 15] = [
     ("allod-s3", 3),
     ("allod-imap", 3),
     ("allod-smtp", 3),
+    ("allod-remotestorage", 3),
     ("allod-web", 3),
     ("allod-admin", 3),
     ("allod-server", 4),
@@ -22,7 +23,7 @@ const FLOORS: [(&str, u32); 15] = [
 ];
 
 /// Outside crates with one home, and the packages that may name them.
-const HOMES: [(&str, &[&str]); 28] = [
+const HOMES: [(&str, &[&str]); 29] = [
     ("redb", &["allod-meta"]),
     ("fjall", &["allod-meta"]),
     ("sled", &["allod-meta"]),
@@ -51,6 +52,7 @@ const HOMES: [(&str, &[&str]); 28] = [
     ("rust-embed", &["allod-web"]),
     ("clap", &["allod-server"]),
     ("indicatif", &["allod-server"]),
+    ("mimalloc", &["allod-server"]),
 ];
 
 fn root() -> PathBuf {
