@@ -106,6 +106,11 @@ impl<K: Hash + Eq + Clone> Counts<K> {
         Arc::new(Counts { max, taken: Mutex::default() })
     }
 
+    /// How many places of a key are free.
+    pub(crate) fn room(&self, key: &K) -> usize {
+        self.max - self.taken.lock().get(key).copied().unwrap_or(0).min(self.max)
+    }
+
     /// A place; `None` when all are taken.
     pub(crate) fn take(counts: &Arc<Self>, key: K) -> Option<Place<K>> {
         let mut taken = counts.taken.lock();
@@ -183,6 +188,7 @@ mod tests {
         let counts = Counts::new(1);
         let place = Counts::take(&counts, 1).unwrap();
         assert!(Counts::take(&counts, 1).is_none());
+        assert_eq!((counts.room(&1), counts.room(&2)), (0, 1));
         assert!(Counts::take(&counts, 2).is_some());
         drop(place);
         assert!(Counts::take(&counts, 1).is_some());

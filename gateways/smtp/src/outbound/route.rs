@@ -22,6 +22,14 @@ pub(crate) struct NextHop {
     pub(crate) tls: Option<SmarthostTls>,
 }
 
+/// What the connections to a domain's servers are counted by: all domains have one smarthost.
+pub(crate) fn hop(shared: &Shared, domain: String) -> String {
+    match &shared.options.smarthost {
+        Some(_) => String::new(),
+        None => domain,
+    }
+}
+
 /// The servers for a domain, best first.
 ///
 /// # Errors

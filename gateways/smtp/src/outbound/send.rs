@@ -66,8 +66,9 @@ pub(super) async fn send(
             }
         };
         let outcome = transact(shared, &mut connection, mail, numbers, message).await;
-        let _ = tokio::time::timeout(QUIT_TIME_MAX, connection.quit()).await;
         tracing::info!(id = %mail.id, host = %hop.host, tls = connection.is_encrypted(), "tried");
+        // What was delivered is recorded before anybody says good-bye.
+        tokio::spawn(async move { tokio::time::timeout(QUIT_TIME_MAX, connection.quit()).await.map(drop) });
         return outcome;
     }
     numbers.iter().map(|number| (*number, why.attempt())).collect()
