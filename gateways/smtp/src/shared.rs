@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::dns::Dns;
 use crate::intake::Greylist;
-use crate::limits::{Budget, Counts, HELD_BYTES_MAX, Hourly};
+use crate::limits::{Budget, Counts, HELD_BYTES_MAX, Hourly, Times};
 use crate::sign::Keys;
 
 /// Recipients that one account writes to in an hour, when nothing is set.
@@ -109,10 +109,11 @@ pub(crate) struct Shared {
     pub(crate) addresses: Arc<Counts<IpAddr>>,
     pub(crate) hourly: Hourly,
     pub(crate) greylist: Greylist,
+    pub(crate) times: Times,
 }
 
 impl Shared {
-    pub(crate) fn new(core: Core, options: Options) -> Shared {
+    pub(crate) fn new(core: Core, options: Options, times: Times) -> Shared {
         Shared {
             dns: Dns::new(options.resolver),
             keys: Keys::default(),
@@ -120,6 +121,7 @@ impl Shared {
             addresses: Counts::new(options.address_connections_max),
             hourly: Hourly::new(options.hour_recipients_max),
             greylist: Greylist::default(),
+            times,
             core,
             options,
         }

@@ -19,6 +19,7 @@ use lettre::transport::smtp::extension::{
 use super::NextHop;
 use crate::shared::{Shared, SmarthostTls};
 use crate::syntax::{domain_of, local_of};
+use crate::wire::has_bare;
 
 /// Longest time to connect and to encrypt.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(30);
@@ -157,6 +158,10 @@ async fn transact(
     message: &Bytes,
 ) -> Outcome {
     let all = |attempt: Attempt| numbers.iter().map(|number| (*number, attempt.clone())).collect::<Outcome>();
+    // Whoever made it: a next hop that sees another end of line in it could be told a second mail by it.
+    if has_bare(message) {
+        return all(Attempt::Failed("5.6.0 CR or LF stands alone in the message".into()));
+    }
     let to: Vec<&Recipient> = numbers.iter().map(|number| &mail.recipients[*number].recipient).collect();
     let mut parameters = match mail_parameters(connection, mail, &to, message) {
         Ok(parameters) => parameters,

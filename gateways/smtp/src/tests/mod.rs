@@ -17,10 +17,12 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpStream, UdpSocket};
 
+use crate::limits::Times;
 use crate::{Options, Role, Smtp};
 
 mod exchange;
 mod following;
+mod odd;
 mod refusals;
 mod submitting;
 
@@ -112,7 +114,7 @@ impl Site {
         mx: (Listener, SocketAddr),
         options: Options,
     ) -> Site {
-        Site::with_tls(account, domain, mx, options, None).await
+        Site::with_tls(account, domain, mx, options, None, Times::default()).await
     }
 
     async fn with_tls(
@@ -121,6 +123,7 @@ impl Site {
         (mx, mx_address): (Listener, SocketAddr),
         options: Options,
         tls: Option<StartTls>,
+        times: Times,
     ) -> Site {
         let store = Store::new(Arc::new(Memory::new()));
         let mut core_options = allod_core::Options::new(BlobConfig::new("memory:///"));
@@ -133,7 +136,7 @@ impl Site {
         operator.add_account(account, change).await.unwrap();
         let grants = vec![parse_grant("mail").unwrap()];
         let credential = operator.add_credential(account, "test", grants, None).await.unwrap();
-        let smtp = Smtp::new(core.clone(), options);
+        let smtp = Smtp::with_times(core.clone(), options, times);
         let (submission, submission_address) = listener().await;
         smtp.add(Role::Mx, mx, tls.clone());
         smtp.add(Role::Submission, submission, tls);

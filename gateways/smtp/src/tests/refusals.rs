@@ -191,7 +191,7 @@ async fn what_is_sent_ahead_of_tls_is_forgotten() {
     let tls = StartTls::new(&Tls::load(&cert, &key).unwrap(), crate::ALPN).unwrap();
     let dns = TestDns::start().await;
     let set = options("mx.a.example", &dns);
-    let site = Site::with_tls("alice", "a.example", listener().await, set, Some(tls)).await;
+    let site = Site::with_tls("alice", "a.example", listener().await, set, Some(tls), Times::default()).await;
     let mut roots = rustls::RootCertStore::empty();
     roots.add(made.cert.der().clone()).unwrap();
     let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
