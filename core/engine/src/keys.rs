@@ -405,6 +405,11 @@ pub mod global {
         with(b"gz".to_vec(), name.as_bytes())
     }
 
+    /// What a gateway keeps for itself and may replace, by name.
+    pub fn note(name: &str) -> Vec<u8> {
+        with(b"gN".to_vec(), name.as_bytes())
+    }
+
     /// Accounts removed whose rows are still being taken apart.
     pub fn removed() -> Vec<u8> {
         b"gr".to_vec()

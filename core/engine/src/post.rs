@@ -7,6 +7,7 @@
 mod arrive;
 mod claims;
 mod filing;
+mod notes;
 mod queue;
 mod recipients;
 

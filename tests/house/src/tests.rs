@@ -21,7 +21,7 @@ const FLOORS: [(&str, u32); 14] = [
 ];
 
 /// Outside crates with one home, and the packages that may name them.
-const HOMES: [(&str, &[&str]); 26] = [
+const HOMES: [(&str, &[&str]); 27] = [
     ("redb", &["allod-meta"]),
     ("fjall", &["allod-meta"]),
     ("sled", &["allod-meta"]),
@@ -45,6 +45,7 @@ const HOMES: [(&str, &[&str]); 26] = [
     ("hyper", &["allod-kit"]),
     ("hyper-util", &["allod-kit"]),
     ("rustls", &["allod-kit", "allod-smtp"]),
+    ("rustls-platform-verifier", &["allod-kit"]),
     ("tokio-rustls", &["allod-kit", "allod-smtp"]),
     ("clap", &["allod-server"]),
     ("indicatif", &["allod-server"]),

@@ -286,3 +286,19 @@ async fn a_restart_frees_what_was_being_sent() {
         Core::open(bench.core.0.store.clone(), MasterKey::from_bytes(&[7; 32]), options).await.unwrap();
     assert_eq!(core.operator().queue().claim(1, lease, |_| true).await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn notes_are_replaced_and_found_by_their_beginning() {
+    let (bench, _session) = bench().await;
+    let operator = bench.core.operator();
+    for (name, bytes) in [("a/2", "two"), ("a/1", "one"), ("b/1", "other"), ("a/1", "uno")] {
+        operator.note(name, Some(bytes.as_bytes())).await.unwrap();
+    }
+    let found = operator.notes("a/", 10).await.unwrap();
+    assert_eq!(found, [("1".to_owned(), b"uno".to_vec()), ("2".to_owned(), b"two".to_vec())]);
+    assert_eq!(operator.notes("a/", 1).await.unwrap().len(), 1);
+    operator.note("a/1", None).await.unwrap();
+    assert_eq!(operator.notes("a/", 10).await.unwrap().len(), 1);
+    let large = vec![0; 49 << 10];
+    assert_eq!(operator.note("c", Some(&large)).await.unwrap_err().kind, ErrorKind::TooLarge);
+}

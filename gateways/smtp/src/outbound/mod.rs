@@ -3,6 +3,7 @@
 mod report;
 mod route;
 mod send;
+mod sts;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -21,8 +22,9 @@ use crate::limits::Counts;
 use crate::shared::Shared;
 use crate::syntax::domain_of;
 
-pub(crate) use route::NextHop;
+pub(crate) use route::{NextHop, Security};
 use send::Outcome;
+pub(crate) use sts::Policies;
 
 /// Mails sent at once.
 const MAILS_AT_ONCE: usize = 20;
@@ -322,6 +324,12 @@ impl Sender {
         }
         (left, failed)
     }
+}
+
+/// Whether a domain asks for encryption to verified servers.
+#[cfg(test)]
+pub(crate) async fn enforced(shared: &Shared, domain: &str) -> bool {
+    sts::policy(shared, domain).await.is_some_and(|policy| policy.mode == sts::Mode::Enforce)
 }
 
 fn is_failure(attempt: &Attempt) -> bool {
