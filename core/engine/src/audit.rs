@@ -117,7 +117,9 @@ impl Core {
             }
             for (credential, last) in &uses {
                 // A credential revoked meanwhile leaves nothing behind.
-                if txn.get(&global::credential(&credential.0))?.is_some() {
+                if txn.get(&global::credential(&credential.0))?.is_some()
+                    || crate::person::is_signed_in(txn, &credential.0)?
+                {
                     txn.put(&global::last_use(&credential.0), &encode(last))?;
                 }
             }

@@ -113,6 +113,7 @@ impl Core {
             total.contents += done.contents;
             total.chunks += done.chunks;
             self.trim_audit(account.id()).await?;
+            self.sweep_web_sessions(account.id()).await?;
         }
         if sweep {
             for record in self.account_records()? {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use allod_meta::Lookup;
+use allod_meta::{Lookup, Txn};
 use allod_model::{AccountId, CredentialId, Detail, Error, ErrorKind, Grant, Protocol, Result, Timestamp};
 use parking_lot::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
@@ -46,7 +46,7 @@ pub struct CredentialHandle {
 }
 
 impl CredentialHandle {
-    fn new(record: Credential) -> Self {
+    pub fn new(record: Credential) -> Self {
         CredentialHandle {
             record,
             signing: OnceLock::new(),
@@ -145,7 +145,10 @@ impl Core {
             }
             Proof::Bearer(token) => {
                 let hash = self.0.hasher.bearer(token);
-                (None, self.credential_by(hash, &global::secret(&hash))?)
+                match token.starts_with(secret::ACCESS_PREFIX) {
+                    true => (None, self.credential_by_access(&hash, now)?),
+                    false => (None, self.credential_by(hash, &global::secret(&hash))?),
+                }
             }
             Proof::Signature(key) => (None, Some(key.handle.clone())),
             Proof::Anonymous { account } => return self.admit_anyone(account.as_deref(), door),
@@ -172,7 +175,12 @@ impl Core {
     }
 
     /// Seconds that this door must wait after too many failures.
-    fn blocked_secs(&self, account: Option<AccountId>, door: &Door, now: Timestamp) -> Option<u64> {
+    pub(crate) fn blocked_secs(
+        &self,
+        account: Option<AccountId>,
+        door: &Door,
+        now: Timestamp,
+    ) -> Option<u64> {
         let throttle = &self.0.throttle;
         if account.is_some_and(|account| throttle.is_trusted(account, door.address, now)) {
             return None;
@@ -205,7 +213,7 @@ impl Core {
         Ok(Session::new(self.clone(), account, scope, actor, Some(handle), door.address))
     }
 
-    fn refuse_login(&self, account: Option<AccountId>, door: &Door, now: Timestamp) {
+    pub(crate) fn refuse_login(&self, account: Option<AccountId>, door: &Door, now: Timestamp) {
         self.0.throttle.failed(account, door.address, now);
         let protocol = door.protocols.first().map_or("", |p| &p.0);
         tracing::info!(protocol, address = ?door.address, "login refused");
@@ -286,7 +294,7 @@ impl Core {
     }
 
     /// A credential in use, remembered by `hash`; `row` names it in the store.
-    fn credential_by(&self, hash: [u8; 32], row: &[u8]) -> Res<Option<Arc<CredentialHandle>>> {
+    pub(crate) fn credential_by(&self, hash: [u8; 32], row: &[u8]) -> Res<Option<Arc<CredentialHandle>>> {
         let hash = &hash;
         if let Some(handle) = self.0.credentials.0.read().get(hash) {
             return Ok(Some(handle.clone()));
@@ -314,6 +322,20 @@ impl Core {
         grants: Vec<Grant>,
         expires: Option<Timestamp>,
     ) -> Result<NewCredential> {
+        let (new, record) = self.draft_credential(account, label, grants, expires)?;
+        let now = record.created;
+        self.transact(GLOBAL_SHARD, move |txn| write_credential(txn, &record, now)).await?;
+        Ok(new)
+    }
+
+    /// A credential that is not written yet.
+    pub(crate) fn draft_credential(
+        &self,
+        account: &AccountHandle,
+        label: &str,
+        grants: Vec<Grant>,
+        expires: Option<Timestamp>,
+    ) -> Result<(NewCredential, Credential)> {
         if label.is_empty() || label.len() > LABEL_BYTES_MAX || label.chars().any(char::is_control) {
             let message = format!("a label has 1 to {LABEL_BYTES_MAX} bytes and no control characters");
             return Err(Error::new(ErrorKind::InvalidContent, message));
@@ -342,23 +364,7 @@ impl Core {
             access_key: new.access_key.clone(),
             sealed_s3_secret: self.0.master.seal(new.access_key.as_bytes(), new.secret_key.as_bytes()),
         };
-        let id = account.id();
-        self.transact(GLOBAL_SHARD, move |txn| {
-            if txn.get(&global::account(id))?.is_none() {
-                return Err(Error::not_found().into());
-            }
-            let name = record.id.0.as_bytes();
-            txn.put(&global::credential(&record.id.0), &encode(&record))?;
-            txn.put(&global::secret(&record.password_hash), name)?;
-            txn.put(&global::secret(&record.bearer_hash), name)?;
-            txn.put(&global::access_key(&record.access_key), name)?;
-            let grants: Vec<_> = record.grants.iter().map(|g| g.text.as_str()).collect();
-            let text = format!("'{}' with {}", record.label, grants.join(" "));
-            let made = audit::event(now, "credential-created", Some(&record.id), None, None, text);
-            audit::write(txn, id, &made)
-        })
-        .await?;
-        Ok(new)
+        Ok((new, record))
     }
 
     /// Revokes a credential: no new request is let in, and open ones end within a second.
@@ -378,6 +384,7 @@ impl Core {
             ] {
                 txn.delete(&key)?;
             }
+            crate::oauth::rows::forget(txn, gone.account, &gone.id)?;
             let text = format!("'{}'", gone.label);
             let revoked = audit::event(now, "credential-revoked", Some(&gone.id), None, None, text);
             audit::write(txn, gone.account, &revoked)
@@ -410,6 +417,22 @@ impl Core {
     }
 }
 
+/// Writes a new credential.
+pub fn write_credential(txn: &mut Txn<'_>, record: &Credential, now: Timestamp) -> Res<()> {
+    if txn.get(&global::account(record.account))?.is_none() {
+        return Err(Error::not_found().into());
+    }
+    let name = record.id.0.as_bytes();
+    txn.put(&global::credential(&record.id.0), &encode(record))?;
+    txn.put(&global::secret(&record.password_hash), name)?;
+    txn.put(&global::secret(&record.bearer_hash), name)?;
+    txn.put(&global::access_key(&record.access_key), name)?;
+    let grants: Vec<_> = record.grants.iter().map(|g| g.text.as_str()).collect();
+    let text = format!("'{}' with {}", record.label, grants.join(" "));
+    let made = audit::event(now, "credential-created", Some(&record.id), None, None, text);
+    audit::write(txn, record.account, &made)
+}
+
 impl Credential {
     /// By what a credential in use is remembered.
     fn lookups(&self) -> [[u8; 32]; 3] {
@@ -428,12 +451,12 @@ fn is_over(record: &Credential, now: Timestamp) -> bool {
     record.expires.is_some_and(|expires| expires <= now)
 }
 
-fn blocked(secs: u64) -> crate::fault::Fault {
+pub fn blocked(secs: u64) -> crate::fault::Fault {
     let message = format!("too many failed logins; try again in {secs} s");
     Error::new(ErrorKind::Busy, message).with(Detail::RetryAfter(secs)).into()
 }
 
-fn shorten(client: &str) -> String {
+pub fn shorten(client: &str) -> String {
     let mut end = client.len().min(CLIENT_BYTES_MAX);
     while !client.is_char_boundary(end) {
         end -= 1;

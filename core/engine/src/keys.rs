@@ -400,6 +400,26 @@ pub mod global {
         with(with(b"gq".to_vec(), &owner.0.to_be_bytes()), &folder.0.to_be_bytes())
     }
 
+    /// An authorization code, by its keyed hash.
+    pub fn oauth_code(hash: &[u8; 32]) -> Vec<u8> {
+        with(b"go".to_vec(), hash)
+    }
+
+    /// An access token, by its keyed hash.
+    pub fn oauth_access(hash: &[u8; 32]) -> Vec<u8> {
+        with(b"gx".to_vec(), hash)
+    }
+
+    /// What a credential has beyond others when it came by OAuth.
+    pub fn oauth_app(credential: &str) -> Vec<u8> {
+        with(b"gy".to_vec(), credential.as_bytes())
+    }
+
+    /// What an account has by OAuth.
+    pub fn oauth_index(account: AccountId) -> Vec<u8> {
+        with(b"gv".to_vec(), &account.0.to_be_bytes())
+    }
+
     /// Bytes that the server keeps for itself, by name.
     pub fn sealed(name: &str) -> Vec<u8> {
         with(b"gz".to_vec(), name.as_bytes())
@@ -408,6 +428,41 @@ pub mod global {
     /// What a gateway keeps for itself and may replace, by name.
     pub fn note(name: &str) -> Vec<u8> {
         with(b"gN".to_vec(), name.as_bytes())
+    }
+
+    /// A sign-in at the web page, by the keyed hash of its token.
+    pub fn web_session(hash: &[u8; 32]) -> Vec<u8> {
+        with(b"gw".to_vec(), hash)
+    }
+
+    /// The sign-ins of an account.
+    pub fn web_sessions_of(account: AccountId) -> Vec<u8> {
+        with(b"gv".to_vec(), &account.0.to_be_bytes())
+    }
+
+    /// The hash of one of them, by its id.
+    pub fn web_session_of(account: AccountId, id: &str) -> Vec<u8> {
+        with(web_sessions_of(account), id.as_bytes())
+    }
+
+    /// That there is a sign-in of this id.
+    pub fn web_session_id(id: &str) -> Vec<u8> {
+        with(b"gx".to_vec(), id.as_bytes())
+    }
+
+    /// What an account's sign-in needs beside the password.
+    pub fn factors(account: AccountId) -> Vec<u8> {
+        with(b"gf".to_vec(), &account.0.to_be_bytes())
+    }
+
+    /// An invitation, by the keyed hash of its token.
+    pub fn invitation(hash: &[u8; 32]) -> Vec<u8> {
+        with(b"gi".to_vec(), hash)
+    }
+
+    /// The hash of the invitation that is open for an account.
+    pub fn invitation_of(account: AccountId) -> Vec<u8> {
+        with(b"gj".to_vec(), &account.0.to_be_bytes())
     }
 
     /// Accounts removed whose rows are still being taken apart.

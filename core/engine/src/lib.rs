@@ -60,10 +60,12 @@ mod lock;
 mod log;
 pub mod mail;
 mod node;
+pub mod oauth;
 mod object;
 mod objects;
 mod operator;
 mod part;
+mod person;
 mod pins;
 mod plan;
 pub mod post;
@@ -110,6 +112,7 @@ pub use lock::{LOCK_OWNER_BYTES_MAX, LOCK_SECS_DEFAULT, LOCK_SECS_MAX, LOCKS_MAX
 pub use node::*;
 pub use object::*;
 pub use operator::{AccountChange, AccountInfo, CredentialInfo, EMAILS_MAX, Operator, PASSWORD_CHARS_MIN};
+pub use person::*;
 pub use plan::{Action, COMMIT_STEPS_MAX, Outcome, PLAN_STEPS_MAX};
 pub use publish::Published;
 pub use put::FILE_BYTES_MAX;
@@ -122,4 +125,4 @@ pub use watch::{Event, Watch};
 pub use write::PROPERTIES_BYTES_MAX;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

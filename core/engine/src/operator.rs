@@ -108,6 +108,8 @@ pub struct CredentialInfo {
     pub last_use: Option<LastUse>,
     /// Its S3 access key.
     pub access_key: String,
+    /// Where the app is at home, when it was let in by OAuth: `https://litewrite.net`.
+    pub origin: Option<String>,
 }
 
 impl Core {
@@ -179,7 +181,7 @@ impl Operator {
         Ok(self.account_info(&handle.record())?)
     }
 
-    fn handle(&self, name: &str) -> Res<Arc<AccountHandle>> {
+    pub(crate) fn handle(&self, name: &str) -> Res<Arc<AccountHandle>> {
         match self.0.account_named(name)? {
             Some(handle) => Ok(handle),
             None => {
@@ -215,6 +217,7 @@ impl Operator {
         let handle = self.handle(name)?;
         let id = handle.id();
         let emails = change.emails.map(clean_emails).transpose()?;
+        let new_password = change.password.is_some();
         let password = hash_password(change.password).await?;
         let now = self.0.0.env.now();
         let record = self
@@ -242,6 +245,9 @@ impl Operator {
             })
             .await?;
         handle.set_record(record.clone());
+        if new_password {
+            self.0.end_web_sessions(&handle, None).await?;
+        }
         Ok(self.account_info(&record)?)
     }
 
@@ -264,6 +270,7 @@ impl Operator {
         for credential in &credentials {
             self.0.revoke_credential(&credential.id.0).await?;
         }
+        self.0.forget_person(&handle).await?;
         self.0
             .transact(GLOBAL_SHARD, move |txn| {
                 txn.delete(&global::account(id))?;
@@ -271,6 +278,7 @@ impl Operator {
                 for email in &record.emails {
                     txn.delete(&global::account_with_email(email))?;
                 }
+                crate::oauth::rows::forget_account(txn, id)?;
                 let events = txn.scan_prefix(&global::audit(id), None, audit::AUDIT_EVENTS_MAX + 100)?;
                 events.iter().try_for_each(|(key, _)| txn.delete(key))?;
                 Ok(txn.put(&global::removed_account(id), &[1])?)
@@ -344,6 +352,7 @@ impl Operator {
     fn credential_info(&self, record: Credential) -> Res<CredentialInfo> {
         let account = self.0.account(record.account)?.record().name.clone();
         let last_use = self.0.last_use(&record.id)?;
+        let origin = self.0.oauth_origin(&record.id)?;
         Ok(CredentialInfo {
             id: record.id,
             account,
@@ -353,6 +362,7 @@ impl Operator {
             expires: record.expires,
             last_use,
             access_key: record.access_key,
+            origin,
         })
     }
 
@@ -477,7 +487,7 @@ fn clean_emails(emails: Vec<String>) -> Res<Vec<String>> {
     Ok(clean)
 }
 
-async fn hash_password(password: Option<Zeroizing<String>>) -> Result<Option<String>> {
+pub(crate) async fn hash_password(password: Option<Zeroizing<String>>) -> Result<Option<String>> {
     let Some(password) = password else { return Ok(None) };
     if password.chars().count() < PASSWORD_CHARS_MIN {
         let message = format!("an account password has at least {PASSWORD_CHARS_MIN} characters");

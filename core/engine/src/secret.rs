@@ -1,5 +1,6 @@
 //! Secrets of app credentials: how they look, and the keyed hash by which they are found.
 
+use allod_model::CredentialId;
 use zeroize::Zeroizing;
 
 use crate::env::Env;
@@ -14,6 +15,9 @@ const ID_CHARS: usize = 16;
 const ACCESS_KEY_CHARS: usize = 18;
 const S3_SECRET_CHARS: usize = 40;
 const LINK_CHARS: usize = 40;
+
+/// How ids of sign-ins at the web page begin. No credential's id has a hyphen.
+pub const WEB_SESSION_PREFIX: &str = "web-";
 
 fn characters(env: &Env, count: usize) -> Zeroizing<String> {
     let bytes = Zeroizing::new(env.random::<64>());
@@ -32,9 +36,27 @@ pub fn bearer(env: &Env) -> Zeroizing<String> {
     Zeroizing::new(format!("allod_{}", &*characters(env, BEARER_CHARS)))
 }
 
+/// How access tokens begin that live shortly.
+pub const ACCESS_PREFIX: &str = "allod_t_";
+
+/// A bearer token that lives shortly.
+pub fn access_token(env: &Env) -> Zeroizing<String> {
+    Zeroizing::new(format!("{ACCESS_PREFIX}{}", &*characters(env, BEARER_CHARS)))
+}
+
 /// The token of a link that opens without login.
 pub fn link(env: &Env) -> Zeroizing<String> {
     characters(env, LINK_CHARS)
+}
+
+/// The token of a sign-in at the web page, of an invitation, or of the first set-up: 200 bits.
+pub fn web_token(env: &Env) -> Zeroizing<String> {
+    characters(env, BEARER_CHARS)
+}
+
+/// A sign-in's public id; told apart from a credential's by its first letters.
+pub fn web_session_id(env: &Env) -> String {
+    format!("{WEB_SESSION_PREFIX}{}", &*characters(env, ID_CHARS))
 }
 
 /// A credential's public id.
@@ -76,6 +98,24 @@ impl SecretHasher {
     /// The hash of a link's token.
     pub fn link(&self, presented: &str) -> [u8; 32] {
         self.hash(b"link", presented.as_bytes())
+    }
+
+    /// The hash of an authorization code.
+    pub fn code(&self, presented: &str) -> [u8; 32] {
+        self.hash(b"code", presented.as_bytes())
+    }
+
+    /// What proves the refresh token of a generation.
+    pub fn refresh(&self, credential: &CredentialId, family: &[u8; 32], generation: u64) -> [u8; 32] {
+        self.hash(
+            b"refresh",
+            &[family.as_slice(), &generation.to_be_bytes(), credential.0.as_bytes()].concat(),
+        )
+    }
+
+    /// The hash of a token of the web page; `what` keeps tokens of one use from being taken for another's.
+    pub fn web(&self, what: &str, presented: &str) -> [u8; 32] {
+        self.hash(what.as_bytes(), presented.as_bytes())
     }
 
     fn hash(&self, what: &[u8], secret: &[u8]) -> [u8; 32] {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use allod_meta::{Txn, View};
-use allod_model::{CredentialId, Error, ErrorKind, Path, Result};
+use allod_model::{CredentialId, Error, ErrorKind, Path, Result, Rights};
 
-use crate::access::Scope;
+use crate::access::{Scope, Sight};
 use crate::account::AccountHandle;
 use crate::audit;
 use crate::commit::Commit;
@@ -15,6 +15,7 @@ use crate::core::Core;
 use crate::credential::CredentialHandle;
 use crate::fault::{Res, fail};
 use crate::keys::Keys;
+use crate::person::WebHandle;
 use crate::record::Actor;
 use crate::watch::Watch;
 
@@ -33,6 +34,8 @@ struct Inner {
     address: Option<IpAddr>,
     /// Whether the account is the one that logged in, not one that lends it something.
     own: bool,
+    /// The person's sign-in, where this is the person and no app.
+    person: Option<Arc<WebHandle>>,
 }
 
 impl Session {
@@ -44,7 +47,44 @@ impl Session {
         credential: Option<Arc<CredentialHandle>>,
         address: Option<IpAddr>,
     ) -> Self {
-        Session(Arc::new(Inner { core, account, scope, actor, credential, address, own: true }))
+        Session(Arc::new(Inner { core, account, scope, actor, credential, address, own: true, person: None }))
+    }
+
+    /// The person itself, signed in at the web page.
+    pub(crate) fn of_person(
+        core: Core,
+        account: Arc<AccountHandle>,
+        person: Arc<WebHandle>,
+        address: Option<IpAddr>,
+    ) -> Self {
+        let credential = person.credential.clone();
+        let actor = Actor {
+            credential: Some(credential.record.id.clone()),
+            protocol: crate::person::PROTOCOL.into(),
+            address: address.map(|a| a.to_string()),
+        };
+        Session(Arc::new(Inner {
+            core,
+            account,
+            scope: Arc::new(Scope::unlimited()),
+            actor,
+            credential: Some(credential),
+            address,
+            own: true,
+            person: Some(person),
+        }))
+    }
+
+    /// The person's sign-in.
+    ///
+    /// # Errors
+    /// `Denied` when this is an app, however wide its grants.
+    pub(crate) fn person(&self) -> Res<&Arc<WebHandle>> {
+        self.check_alive()?;
+        match &self.0.person {
+            Some(person) => Ok(person),
+            None => fail(ErrorKind::Denied, "only the person itself may do that, signed in at the web page"),
+        }
     }
 
     /// The same credential on another account, within a scope of that account's making.
@@ -58,6 +98,7 @@ impl Session {
             credential,
             address: self.0.address,
             own: false,
+            person: None,
         }))
     }
 
@@ -87,6 +128,14 @@ impl Session {
     /// The account's mail addresses.
     pub fn addresses(&self) -> Vec<String> {
         self.0.account.record().emails.clone()
+    }
+
+    /// What the session's grants give at `path`, whether or not anything is there; `None`: nothing.
+    pub fn rights(&self, path: &Path) -> Option<Rights> {
+        match self.0.scope.sight(path) {
+            Sight::Granted(rights) => Some(rights),
+            Sight::Passage | Sight::Hidden => None,
+        }
     }
 
     /// Resolves when the credential is revoked or expires, or the account is removed. Streams of

@@ -49,6 +49,8 @@ pub struct Context {
     pub s3_region: String,
     /// What stands before the token in the URL of a published calendar, and behind it.
     pub calendar_link: (String, &'static str),
+    /// What stands before the token in the link of an invitation.
+    pub invitation_link: String,
     /// The DNS of mail.
     pub dns: Dns,
 }
@@ -77,6 +79,12 @@ pub async fn execute(context: &Context, request: Request, progress: Progress<'_>
             let quota = quota.map(|bytes| (bytes > 0).then_some(bytes));
             let change = AccountChange { emails, quota, password: password.map(|password| password.0) };
             Ok(answer::account(&operator.change_account(&name, change).await?))
+        }
+        Request::AccountInvite { name } => {
+            let token = operator.invite(&name).await?;
+            let expires = operator.core().now().plus_secs(allod_core::INVITATION_SECS);
+            let link = format!("{}{}", context.invitation_link, &*token);
+            Ok(json!({"account": name, "link": link, "expires": crate::show_moment(expires)}))
         }
         Request::AccountRemove { name } => {
             operator.remove_account(&name).await?;

@@ -48,6 +48,11 @@ pub enum Request {
         /// A new password for the web page.
         password: Option<Password>,
     },
+    /// Makes a link by which an account's person chooses a password.
+    AccountInvite {
+        /// Its name.
+        name: String,
+    },
     /// Removes an account for good.
     AccountRemove {
         /// Its name.

@@ -15,8 +15,8 @@ use crate::places::Places;
 use crate::propfind::{Depth, parse_depth};
 use crate::url::{Target, decode_parameter, parse_reference, parse_target};
 use crate::{
-    acl, caldav, checksum, get, landing, lock, mkcol, post, propfind, proppatch, published, put, report,
-    transfer, virtual_place, well_known,
+    acl, caldav, checksum, get, lock, mkcol, post, propfind, proppatch, published, put, report, transfer,
+    virtual_place, well_known,
 };
 
 /// Every method there is, in one list for all places, so that nothing can be learnt from it without login.
@@ -158,9 +158,6 @@ pub(crate) async fn handle(core: &Core, request: Request<RequestBody>, peer: Pee
     // Windows asks before it logs in, and takes anything but 200 for "no WebDAV here".
     if head.method == Method::OPTIONS {
         return options();
-    }
-    if head.uri.path() == "/" && matches!(head.method, Method::GET | Method::HEAD) {
-        return landing::page();
     }
     if let Some(token) = published::token(head.uri.path()) {
         let answer = published::handle(core, token, &head.method, &head.headers, peer.client).await;

@@ -1,7 +1,7 @@
 //! The WebDAV, CalDAV and CardDAV window on the store.
 //!
 //! [`Dav`] mounts on the shared HTTP listener and serves each account's whole tree at `/dav/ACCOUNT/`, its principal
-//! at `/principals/ACCOUNT/`, and the way to both from `/`, where people find a page that says how to connect, and from
+//! at `/principals/ACCOUNT/`, and the way to both from `/` (whose GET is the web page's) and from
 //! `/.well-known/caldav` and `/.well-known/carddav`. Folders of the kinds calendar and address book are CalDAV and
 //! CardDAV collections wherever they stand; what other accounts lend stands in the homes (`places`).
 //!
@@ -45,7 +45,6 @@ mod get;
 mod handle;
 mod import;
 mod index_page;
-mod landing;
 mod live;
 mod lock;
 mod matches;
@@ -113,8 +112,6 @@ impl Gateway for Dav {
             "OPTIONS",
             "PROPFIND",
             "REPORT",
-            "GET",
-            "HEAD",
             "DELETE",
             "COPY",
             "MOVE",

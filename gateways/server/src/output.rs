@@ -23,6 +23,7 @@ pub fn print(request: &Request, answer: &Value, json: bool) {
         Request::Versions { .. } => table(answer, &["seq", "until", "size", "modified", "etag"]),
         Request::ShareList { .. } => table(answer, &["account", "address", "rights", "since"]),
         Request::LinkAdd { .. } => println!("{}", text(&answer["url"])),
+        Request::AccountInvite { .. } => println!("{}", text(&answer["link"])),
         Request::Trash { .. } => table(answer, &["removed", "seq", "size", "app", "path"]),
         Request::Restore { dry_run, .. } | Request::Undo { dry_run, .. } => print_outcomes(answer, *dry_run),
         Request::QueueList { .. } => table(answer, &["id", "from", "to", "state", "tries", "next", "answer"]),
@@ -107,6 +108,15 @@ fn print_dns(answer: &Value) {
         println!("{}. IN {kind} {value}", text(&record["name"]));
     }
     println!("; The name of this server needs an address (A, AAAA), and that address this name (PTR).");
+}
+
+/// Where the web page waits, after [`print_quickstart`].
+pub fn print_page(link: &str) {
+    println!(
+        "Your page, where you see and set up everything (choose a password there; the link works once):"
+    );
+    println!("  {link}");
+    println!();
 }
 
 /// RFC 1035 §3.3: strings of 255 bytes at most.

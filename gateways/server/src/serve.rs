@@ -16,6 +16,7 @@ use crate::imap;
 use crate::registry;
 use crate::settings::Settings;
 use crate::smtp;
+use allod_web::Site;
 
 /// The default for HTTP without a certificate.
 const HTTP_PLAIN: &str = "127.0.0.1:8080";
@@ -41,6 +42,7 @@ pub fn stopped_context(core: &Core, data: &Path, settings: &Settings) -> Context
         s3_endpoint: s3_endpoint(settings, &address, tls),
         s3_region: settings.s3().region().to_owned(),
         calendar_link: calendar_link(&http_url(settings)),
+        invitation_link: page_url(settings, &http_url(settings)) + &allod_web::invitation_path(""),
         dns: smtp::dns(core, settings),
     }
 }
@@ -50,6 +52,34 @@ fn http_url(settings: &Settings) -> String {
     let tls = settings.tls_files().is_ok_and(|files| files.is_some());
     let scheme = if tls { "https" } else { "http" };
     format!("{scheme}://{}", settings.http.unwrap_or(default(HTTP_PLAIN, HTTP_TLS, tls)))
+}
+
+/// What people type to come to the web page: where it listens on all addresses, this machine's name.
+pub fn page_url(settings: &Settings, served: &str) -> String {
+    let (scheme, address) = served.split_once("://").unwrap_or(("http", served));
+    let Ok(socket) = address.parse::<SocketAddr>() else { return served.to_owned() };
+    if !socket.ip().is_unspecified() {
+        return served.to_owned();
+    }
+    let name = smtp::host_name(settings);
+    match (scheme, socket.port()) {
+        ("https", 443) | ("http", 80) => format!("{scheme}://{name}"),
+        (_, port) => format!("{scheme}://{name}:{port}"),
+    }
+}
+
+/// What the web page tells people to connect to.
+fn site(context: &Context, s3: bool) -> Site {
+    let listener = |served: &Served| {
+        let address: SocketAddr = served.url.split_once("://")?.1.parse().ok()?;
+        let tls = matches!(served.listener, "imaps" | "submissions") || served.url.starts_with("https:");
+        Some(allod_web::Listener { name: served.listener.to_owned(), port: address.port(), tls })
+    };
+    Site {
+        listeners: context.served.iter().skip(1).filter_map(listener).collect(),
+        s3_endpoint: s3.then(|| context.s3_endpoint.clone()),
+        s3_region: context.s3_region.clone(),
+    }
 }
 
 fn calendar_link(url: &str) -> (String, &'static str) {
@@ -76,6 +106,7 @@ pub async fn serve(
     let mut context = stopped_context(&core, data, settings);
     context.served = vec![http.served("http", registry::HTTP_PROTOCOLS)];
     context.calendar_link = calendar_link(&context.served[0].url);
+    context.invitation_link = page_url(settings, &context.served[0].url) + &allod_web::invitation_path("");
     let s3 = bind_s3(&core, settings, tls.as_ref()).await?;
     if let Some((_, bound)) = &s3 {
         context.s3_endpoint = s3_endpoint(settings, &bound.address, tls.is_some());
@@ -102,6 +133,7 @@ pub async fn serve(
     };
     let beside = registry::http_gateways(
         &core,
+        site(&context, s3.is_some()),
         s3.as_ref().map(|(gateway, _)| gateway),
         smtp.as_ref().map(|(gateway, _)| gateway),
     );

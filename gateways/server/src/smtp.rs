@@ -95,6 +95,11 @@ pub fn options(settings: &Settings) -> Result<Options, String> {
     Ok(options)
 }
 
+/// The name of this machine, as it was set or as the system has it.
+pub fn host_name(settings: &Settings) -> String {
+    settings.smtp().hostname.unwrap_or_else(system_name).to_lowercase()
+}
+
 fn system_name() -> String {
     let name = fs::read_to_string(HOSTNAME_FILE).unwrap_or_default();
     let name = name.trim();

@@ -3,7 +3,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Floor of each package: it may use packages of lower floors only.
-const FLOORS: [(&str, u32); 14] = [
+const FLOORS: [(&str, u32); 16] = [
     ("allod-model", 0),
     ("allod-formats", 0),
     ("allod-meta", 0),
@@ -14,6 +14,8 @@ const FLOORS: [(&str, u32); 14] = [
     ("allod-s3", 3),
     ("allod-imap", 3),
     ("allod-smtp", 3),
+    ("allod-remotestorage", 3),
+    ("allod-web", 3),
     ("allod-admin", 3),
     ("allod-server", 4),
     ("allod-tests", 5),
@@ -21,7 +23,7 @@ const FLOORS: [(&str, u32); 14] = [
 ];
 
 /// Outside crates with one home, and the packages that may name them.
-const HOMES: [(&str, &[&str]); 27] = [
+const HOMES: [(&str, &[&str]); 29] = [
     ("redb", &["allod-meta"]),
     ("fjall", &["allod-meta"]),
     ("sled", &["allod-meta"]),
@@ -47,6 +49,8 @@ const HOMES: [(&str, &[&str]); 27] = [
     ("rustls", &["allod-kit", "allod-smtp"]),
     ("rustls-platform-verifier", &["allod-kit"]),
     ("tokio-rustls", &["allod-kit", "allod-smtp"]),
+    ("askama", &["allod-web"]),
+    ("rust-embed", &["allod-web"]),
     ("clap", &["allod-server"]),
     ("indicatif", &["allod-server"]),
 ];

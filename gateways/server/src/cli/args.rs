@@ -198,6 +198,12 @@ pub enum AccountCommand {
         #[command(flatten)]
         settings: AccountArgs,
     },
+    /// Make a link, good for once and a week, by which its person chooses a password for the web page
+    #[command(after_help = "Example:\n  allod account invite alice")]
+    Invite {
+        /// Its name
+        name: String,
+    },
     /// Make the calendar of birthdays again after it was removed
     #[command(after_help = "Example:\n  allod account birthdays alice")]
     Birthdays {

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::args::*;
 use crate::open::{KEY_NAME, given_passphrase, is_exposed, open, state_directory};
 use crate::output;
-use crate::serve::{serve, stopped_context};
+use crate::serve::{page_url, serve, stopped_context};
 use crate::settings::Settings;
 
 /// Longest password taken from standard input, in bytes.
@@ -101,11 +101,13 @@ impl Shell {
         let settings = args.settings().or(self.settings.clone());
         let core = open(&self.data, &settings, true).await?;
         self.warn();
-        let empty = core.operator().accounts().await.map_err(|error| error.message)?.is_empty();
+        let set_up = core.operator().offer_set_up().await.map_err(|error| error.message)?;
         serve(core, &self.data, &settings, |served| {
             self.announce(served);
-            if empty {
-                eprintln!("allod: there is no account yet; make one with: allod account add NAME");
+            if let Some(token) = &set_up {
+                let page = page_url(&settings, served.first().map_or("", |one| one.url.as_str()));
+                eprintln!("allod: there is no account yet; make the first one here (this link works once):");
+                eprintln!("  {page}{}", allod_web::set_up_path(token));
             }
         })
         .await?;
@@ -137,14 +139,27 @@ impl Shell {
         let core = open(&self.data, &settings, true).await?;
         self.warn();
         let first = self.first_account(&core, name, &settings).await?;
+        let invitation = match first.as_ref().and_then(|made| made["username"].as_str()) {
+            Some(account) => Some(core.operator().invite(account).await.map_err(|error| error.message)?),
+            None => None,
+        };
+        let page = |url: &str| {
+            let path = invitation.as_ref().map(|token| allod_web::invitation_path(token));
+            page_url(&settings, url) + &path.unwrap_or_default()
+        };
         serve(core, &self.data, &settings, |served| {
             let url = served.first().map_or("", |one| one.url.as_str());
             let s3 = served.iter().find(|one| one.listener == "s3").map(|one| one.url.as_str());
             let imap = served.iter().find(|one| one.listener.starts_with("imap"));
             let imap = imap.map(|one| one.url.as_str());
             match &first {
-                Some(made) if self.json => println!("{}", json!({"url": url, "app": made})),
-                Some(made) => output::print_quickstart(made, url, s3, imap, &self.data),
+                Some(made) if self.json => {
+                    println!("{}", json!({"url": url, "app": made, "page": page(url)}));
+                }
+                Some(made) => {
+                    output::print_quickstart(made, url, s3, imap, &self.data);
+                    output::print_page(&page(url));
+                }
                 None => println!(
                     "There is a store in {} already; make passwords for it with: allod app add ACCOUNT LABEL --grant all",
                     self.data.display()
@@ -269,6 +284,7 @@ fn account_request(command: AccountCommand) -> Result<Request, String> {
             emails: (!settings.emails.is_empty()).then_some(settings.emails),
             quota: settings.quota,
         },
+        AccountCommand::Invite { name } => Request::AccountInvite { name },
         AccountCommand::Birthdays { name } => Request::Birthdays { account: name },
         AccountCommand::Remove { name, yes: true } => Request::AccountRemove { name },
         AccountCommand::Remove { name, yes: false } => {

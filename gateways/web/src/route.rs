@@ -1,0 +1,108 @@
+//! Which page answers.
+
+use std::sync::Arc;
+
+use allod_kit::{Peer, RequestBody, ResponseBody};
+use askama::Template;
+use http::header::{ALLOW, HeaderValue, RETRY_AFTER};
+use http::{Method, Request, Response};
+
+use crate::error::Refusal;
+use crate::frame::Frame;
+use crate::respond::{Answer, json, page_with, secure, see, url_part};
+use crate::visit::Visit;
+use crate::{Shared, assets, home, set_up, sign_in};
+
+/// Answers one request.
+pub(crate) async fn handle(
+    web: &Arc<Shared>,
+    request: Request<RequestBody>,
+    peer: Peer,
+) -> Response<ResponseBody> {
+    let (parts, body) = request.into_parts();
+    let visit = Visit::of(web, parts, peer).await;
+    let answer = route(&visit, body).await;
+    secure(finish(&visit, answer))
+}
+
+/// Turns a refusal into its page.
+pub(crate) fn finish(visit: &Visit, answer: Answer) -> Response<ResponseBody> {
+    let refusal = match answer {
+        Ok(response) => return response,
+        Err(refusal) => refusal,
+    };
+    if let Refusal::Core(error) = &refusal
+        && matches!(error.kind, allod_model::ErrorKind::Corrupt | allod_model::ErrorKind::Unavailable)
+    {
+        tracing::error!(%error, path = %visit.path, "a page failed");
+    }
+    let (status, key) = refusal.words();
+    let mut response = match refusal {
+        _ if visit.wants_json() => {
+            let mut response = json(&serde_json::json!({"error": visit.text.s(key)}));
+            *response.status_mut() = status;
+            response
+        }
+        Refusal::SignIn if visit.method == Method::GET => see(&sign_in_first(visit)),
+        _ => error_page(visit, &refusal),
+    };
+    if let Some(secs) = refusal.retry_after() {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(secs));
+    }
+    if matches!(refusal, Refusal::Method) {
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
+    }
+    response
+}
+
+/// The address of the sign-in page that leads back here.
+pub(crate) fn sign_in_first(visit: &Visit) -> String {
+    let mut then = visit.path.clone();
+    if !visit.query.is_empty() {
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&visit.query).finish();
+        then = format!("{then}?{query}");
+    }
+    format!("/ui/sign-in?then={}", url_part(then.as_bytes()))
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    f: Frame,
+    message: &'static str,
+}
+
+fn error_page(visit: &Visit, refusal: &Refusal) -> Response<ResponseBody> {
+    let (status, key) = refusal.words();
+    let page =
+        ErrorPage { f: Frame::new(visit, "", visit.text.s("error.title")), message: visit.text.s(key) };
+    page_with(status, &page).unwrap_or_else(|_| {
+        let mut response = Response::new(allod_kit::full_body("this page cannot be made\n"));
+        *response.status_mut() = status;
+        response
+    })
+}
+
+async fn route(visit: &Visit, body: RequestBody) -> Answer {
+    let path = visit.path.clone();
+    let rest = path.strip_prefix("/ui").unwrap_or_default();
+    let parts: Vec<&str> = rest.split('/').filter(|part| !part.is_empty()).collect();
+    let get = matches!(visit.method, Method::GET | Method::HEAD);
+    let post = visit.method == Method::POST;
+    if !get && !post && visit.method != Method::PUT {
+        return Err(Refusal::Method);
+    }
+    match parts.as_slice() {
+        [] if get => home::page(visit),
+        ["static", name] if get => assets::serve(visit, name),
+        ["sign-in"] if get => sign_in::page(visit),
+        ["sign-in"] if post => sign_in::submit(visit, body).await,
+        ["sign-out"] if post => sign_in::leave(visit, body).await,
+        ["language"] if post => sign_in::language(visit, body).await,
+        ["set-up", token] if get => set_up::page(visit, token),
+        ["set-up", token] if post => set_up::submit(visit, token, body).await,
+        ["welcome", token] if get => set_up::welcome(visit, token).await,
+        ["welcome", token] if post => set_up::accept(visit, token, body).await,
+        _ => Err(Refusal::NotFound),
+    }
+}

@@ -1,0 +1,1 @@
+//! The gateway on a store in memory, request by request.

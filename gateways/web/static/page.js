@@ -1,0 +1,2 @@
+// Small helps that every page has. Each page works without them.
+"use strict";
