@@ -213,6 +213,15 @@ impl Core {
         Ok(Session::new(self.clone(), account, scope, actor, Some(handle), door.address))
     }
 
+    /// Notes what a client says of itself after it was let in.
+    pub(crate) fn named(&self, actor: &Actor, client: &str) {
+        let Some(credential) = &actor.credential else { return };
+        let (protocol, address) = (actor.protocol.clone(), actor.address.clone());
+        let client = Some(shorten(client));
+        let last = LastUse { time: self.0.env.now(), protocol, address, client };
+        self.0.audit.used(credential, last);
+    }
+
     pub(crate) fn refuse_login(&self, account: Option<AccountId>, door: &Door, now: Timestamp) {
         self.0.throttle.failed(account, door.address, now);
         let protocol = door.protocols.first().map_or("", |p| &p.0);

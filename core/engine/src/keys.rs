@@ -72,6 +72,7 @@ pub enum Table {
     MailChange = b'x',
     Vanished = b'v',
     MailFacts = b'e',
+    MailPart = b'p',
     Thread = b't',
     Keywords = b'k',
     Subscription = b's',

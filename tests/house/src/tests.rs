@@ -53,6 +53,7 @@ const HOMES: [(&str, &[&str]); 29] = [
     ("rust-embed", &["allod-web"]),
     ("clap", &["allod-server"]),
     ("indicatif", &["allod-server"]),
+    ("mimalloc", &["allod-server"]),
 ];
 
 fn root() -> PathBuf {
