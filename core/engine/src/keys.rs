@@ -360,6 +360,11 @@ pub mod global {
         with(b"gl".to_vec(), credential.as_bytes())
     }
 
+    /// Which rights a credential made use of.
+    pub fn used_rights(credential: &str) -> Vec<u8> {
+        with(b"gR".to_vec(), credential.as_bytes())
+    }
+
     pub fn audit(account: AccountId) -> Vec<u8> {
         with(b"gu".to_vec(), &account.0.to_be_bytes())
     }
@@ -424,6 +429,11 @@ pub mod global {
     /// Bytes that the server keeps for itself, by name.
     pub fn sealed(name: &str) -> Vec<u8> {
         with(b"gz".to_vec(), name.as_bytes())
+    }
+
+    /// What a gateway keeps for itself and may replace, by name.
+    pub fn note(name: &str) -> Vec<u8> {
+        with(b"gN".to_vec(), name.as_bytes())
     }
 
     /// A sign-in at the web page, by the keyed hash of its token.
