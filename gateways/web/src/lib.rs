@@ -23,6 +23,7 @@ mod error;
 mod frame;
 mod home;
 mod icons;
+mod oauth;
 mod respond;
 mod route;
 mod set_up;
@@ -49,12 +50,13 @@ pub struct Web(Arc<Shared>);
 pub(crate) struct Shared {
     pub core: Core,
     pub site: Site,
+    pub flows: oauth::login_flow::Flows,
 }
 
 impl Web {
     /// A page for the accounts of `core`; `site` says what else this server offers, for the instructions.
     pub fn new(core: Core, site: Site) -> Web {
-        Web(Arc::new(Shared { core, site }))
+        Web(Arc::new(Shared { core, site, flows: Default::default() }))
     }
 }
 
@@ -65,7 +67,9 @@ impl Gateway for Web {
     }
 
     fn mounts(&self) -> Vec<Mount> {
-        vec![Mount::prefix(UI_PREFIX), Mount::exact("/", &["GET", "HEAD"])]
+        let mut mounts = vec![Mount::prefix(UI_PREFIX), Mount::exact("/", &["GET", "HEAD"])];
+        mounts.extend(oauth::mounts());
+        mounts
     }
 
     async fn handle(&self, request: Request<RequestBody>, peer: Peer) -> Response<ResponseBody> {

@@ -11,7 +11,7 @@ use crate::error::Refusal;
 use crate::frame::Frame;
 use crate::respond::{Answer, json, page_with, secure, see, url_part};
 use crate::visit::Visit;
-use crate::{Shared, assets, home, set_up, sign_in};
+use crate::{Shared, assets, home, oauth, set_up, sign_in};
 
 /// Answers one request.
 pub(crate) async fn handle(
@@ -21,8 +21,16 @@ pub(crate) async fn handle(
 ) -> Response<ResponseBody> {
     let (parts, body) = request.into_parts();
     let visit = Visit::of(web, parts, peer).await;
-    let answer = route(&visit, body).await;
+    let answer = match is_ours(&visit.path) {
+        true => route(&visit, body).await,
+        false => oauth::handle(&visit, body).await.unwrap_or(Err(Refusal::NotFound)),
+    };
     secure(finish(&visit, answer))
+}
+
+/// Whether a path belongs to the page itself.
+fn is_ours(path: &str) -> bool {
+    path == "/" || path == "/ui" || path.starts_with("/ui/")
 }
 
 /// Turns a refusal into its page.
