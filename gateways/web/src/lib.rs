@@ -19,6 +19,7 @@
 //! it could run as a script of this origin (`respond::file`).
 
 mod assets;
+mod discovery;
 mod error;
 mod frame;
 mod home;
@@ -69,6 +70,7 @@ impl Gateway for Web {
     fn mounts(&self) -> Vec<Mount> {
         let mut mounts = vec![Mount::prefix(UI_PREFIX), Mount::exact("/", &["GET", "HEAD"])];
         mounts.extend(oauth::mounts());
+        mounts.extend(discovery::mounts());
         mounts
     }
 

@@ -11,7 +11,7 @@ use crate::error::Refusal;
 use crate::frame::Frame;
 use crate::respond::{Answer, json, page_with, secure, see, url_part};
 use crate::visit::Visit;
-use crate::{Shared, assets, home, oauth, set_up, sign_in};
+use crate::{Shared, assets, discovery, home, oauth, set_up, sign_in};
 
 /// Answers one request.
 pub(crate) async fn handle(
@@ -23,7 +23,8 @@ pub(crate) async fn handle(
     let visit = Visit::of(web, parts, peer).await;
     let answer = match is_ours(&visit.path) {
         true => route(&visit, body).await,
-        false => oauth::handle(&visit, body).await.unwrap_or(Err(Refusal::NotFound)),
+        false if discovery::is_here(&visit.path) => discovery::handle(&visit, body).await,
+        false => oauth::handle(&visit, body).await,
     };
     secure(finish(&visit, answer))
 }
@@ -103,6 +104,7 @@ async fn route(visit: &Visit, body: RequestBody) -> Answer {
     match parts.as_slice() {
         [] if get => home::page(visit),
         ["static", name] if get => assets::serve(visit, name),
+        ["apple.mobileconfig"] if post => discovery::apple::download(visit, body).await,
         ["sign-in"] if get => sign_in::page(visit),
         ["sign-in"] if post => sign_in::submit(visit, body).await,
         ["sign-out"] if post => sign_in::leave(visit, body).await,

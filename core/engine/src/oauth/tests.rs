@@ -12,6 +12,9 @@ use crate::{AccountChange, Proof, Session, SignIn, model};
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const HOME: &str = "https://litewrite.net";
 
+/// What is wrong, and how it comes so.
+type Spoiled = (&'static str, fn(&mut CodeUse));
+
 fn client() -> OauthClient {
     OauthClient::parse(HOME, "https://litewrite.net/done").unwrap()
 }
@@ -112,7 +115,7 @@ async fn a_code_is_redeemed_once_and_its_second_use_revokes() {
 async fn a_code_that_comes_with_something_else_is_gone() {
     let (bench, me) = scene().await;
     let other = "e".repeat(43);
-    let table: [(&str, fn(&mut CodeUse)); 5] = [
+    let table: [Spoiled; 5] = [
         ("client", |u| u.client_id = "https://evil.example".into()),
         ("redirect", |u| u.redirect_uri = "https://litewrite.net/done?".into()),
         ("verifier", |u| u.verifier = "e".repeat(43).into()),

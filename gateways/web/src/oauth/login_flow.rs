@@ -56,7 +56,6 @@ struct Flow {
 struct FlowPage {
     f: Frame,
     action: String,
-    label: String,
     address: String,
     corners: Vec<(&'static str, &'static str)>,
     done: bool,
@@ -149,7 +148,7 @@ pub(super) async fn page(visit: &Visit, token: &str, body: RequestBody) -> Answe
         let action = visit.path.clone();
         page_with(
             StatusCode::OK,
-            &FlowPage { f, action, label: label.clone(), address: address.clone(), corners, done },
+            &FlowPage { f, action, address: address.clone(), corners, done },
         )
     };
     match visit.method {

@@ -41,25 +41,24 @@ pub(crate) fn mounts() -> Vec<Mount> {
     mounts
 }
 
-/// Answers a request for one of this module's places; `None` for others.
-pub(crate) async fn handle(visit: &Visit, body: RequestBody) -> Option<Answer> {
+/// Answers a request for one of this module's places.
+pub(crate) async fn handle(visit: &Visit, body: RequestBody) -> Answer {
     let path = visit.path.as_str();
-    let answer = match path {
-        TOKEN | REVOKE | METADATA => Ok(open(visit, body).await),
-        _ if login_flow::PLACES.contains(&path) => login_flow::handle(visit, body).await,
-        _ => match path.strip_prefix(AUTHORIZE) {
-            Some("" | "/") => consent::handle(visit, None, body).await,
-            Some(rest) if rest.starts_with('/') => {
-                consent::handle(visit, Some(rest.trim_matches('/')), body).await
-            }
-            _ => match path.strip_prefix(LOGIN) {
-                Some(token) => login_flow::page(visit, token, body).await,
-                None if path.starts_with("/oauth/") => Err(Refusal::NotFound),
-                None => return None,
-            },
-        },
-    };
-    Some(answer)
+    match path {
+        TOKEN | REVOKE | METADATA => return Ok(open(visit, body).await),
+        _ if login_flow::PLACES.contains(&path) => return login_flow::handle(visit, body).await,
+        _ => {}
+    }
+    if let Some(token) = path.strip_prefix(LOGIN) {
+        return login_flow::page(visit, token, body).await;
+    }
+    match path.strip_prefix(AUTHORIZE) {
+        Some("" | "/") => consent::handle(visit, None, body).await,
+        Some(rest) if rest.starts_with('/') => {
+            consent::handle(visit, Some(rest.trim_matches('/')), body).await
+        }
+        _ => Err(Refusal::NotFound),
+    }
 }
 
 /// Places that apps of every origin may ask: what they get, they get by a secret and not by a cookie.
