@@ -146,10 +146,7 @@ pub(super) async fn page(visit: &Visit, token: &str, body: RequestBody) -> Answe
         }
         let corners = CORNERS.iter().map(|(preset, key)| (*preset, visit.text.s(key))).collect();
         let action = visit.path.clone();
-        page_with(
-            StatusCode::OK,
-            &FlowPage { f, action, address: address.clone(), corners, done },
-        )
+        page_with(StatusCode::OK, &FlowPage { f, action, address: address.clone(), corners, done })
     };
     match visit.method {
         Method::GET | Method::HEAD => return show(false, None),
