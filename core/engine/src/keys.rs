@@ -72,6 +72,7 @@ pub enum Table {
     MailChange = b'x',
     Vanished = b'v',
     MailFacts = b'e',
+    MailPart = b'p',
     Thread = b't',
     Keywords = b'k',
     Subscription = b's',
@@ -357,6 +358,11 @@ pub mod global {
 
     pub fn last_use(credential: &str) -> Vec<u8> {
         with(b"gl".to_vec(), credential.as_bytes())
+    }
+
+    /// Which rights a credential made use of.
+    pub fn used_rights(credential: &str) -> Vec<u8> {
+        with(b"gR".to_vec(), credential.as_bytes())
     }
 
     pub fn audit(account: AccountId) -> Vec<u8> {

@@ -10,7 +10,8 @@
 //! | `m` | folder, UID | [`rows::MessageRow`] |
 //! | `x` | folder, seq, UID | latest change of each message |
 //! | `v` | folder, seq, UID | a UID that is gone |
-//! | `e` | content, part, page | sealed facts of a message: [`facts`] |
+//! | `p` | part, content, page | sealed facts of a message: [`facts`] |
+//! | `e` | content, part, page | the same, as they lay before `p` |
 //! | `t` | hash of a Message-ID | number of its thread |
 //! | `k` | – | names of the account's keywords |
 //! | `s` | path | a subscribed mailbox |
@@ -36,6 +37,7 @@ pub(crate) mod signature;
 pub(crate) mod sort;
 pub(crate) mod spans;
 pub(crate) mod store;
+pub(crate) mod table;
 pub(crate) mod thread;
 pub(crate) mod transfer;
 pub(crate) mod uids;
@@ -43,7 +45,7 @@ pub(crate) mod uids;
 pub use annotations::{ANNOTATION_BYTES_MAX, ANNOTATIONS_MAX};
 pub use append::{Appended, MESSAGE_BYTES_MAX, NewMessage, StagedMessage};
 pub use changes::MailboxChanges;
-pub use facts::MailFacts;
+pub use facts::{COMMON_FIELDS, MailFacts};
 pub use fetch::{Message, MessageParts};
 pub use folders::{MailboxInfo, SpecialUse};
 pub use marks::{Flags, KEYWORD_BYTES_MAX, KEYWORDS_MAX, KeywordId, Keywords};

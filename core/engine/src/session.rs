@@ -125,6 +125,11 @@ impl Session {
         self.0.actor.credential.clone()
     }
 
+    /// The client says what it is, as some do only after they were let in: it is shown with the credential's last use.
+    pub fn note_client(&self, client: &str) {
+        self.core().named(self.actor(), client);
+    }
+
     /// The account's mail addresses.
     pub fn addresses(&self) -> Vec<String> {
         self.0.account.record().emails.clone()

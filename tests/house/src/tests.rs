@@ -23,7 +23,7 @@ const FLOORS: [(&str, u32); 16] = [
 ];
 
 /// Outside crates with one home, and the packages that may name them.
-const HOMES: [(&str, &[&str]); 28] = [
+const HOMES: [(&str, &[&str]); 29] = [
     ("redb", &["allod-meta"]),
     ("fjall", &["allod-meta"]),
     ("sled", &["allod-meta"]),
@@ -52,6 +52,7 @@ const HOMES: [(&str, &[&str]); 28] = [
     ("rust-embed", &["allod-web"]),
     ("clap", &["allod-server"]),
     ("indicatif", &["allod-server"]),
+    ("mimalloc", &["allod-server"]),
 ];
 
 fn root() -> PathBuf {

@@ -142,10 +142,11 @@ impl Session {
         self.check_room(length, used)?;
         allod_formats::mail::is_message(&whole)
             .map_err(|reason| Error::new(ErrorKind::InvalidContent, reason))?;
-        let facts = Arc::new(read_aside(whole.clone()).await?);
         let options = PutOptions { length: Some(length), ..PutOptions::default() };
-        let once = futures_util::stream::iter([Ok(whole)]);
-        let (upload, finished) = self.store(&options, used, once).await?;
+        let once = futures_util::stream::iter([Ok(whole.clone())]);
+        // It is taken apart while the disk writes it.
+        let (stored, facts) = tokio::join!(self.store(&options, used, once), read_aside(whole));
+        let ((upload, finished), facts) = (stored?, Arc::new(facts?));
         drop(room);
         Ok(StagedMessage { upload, finished: Arc::new(finished), facts })
     }

@@ -1,10 +1,10 @@
 //! What is known of a message from its bytes, stored beside its content and shared by all copies.
 //!
-//! Sealed under the account's key, as the content is: an envelope and the text of a mail tell as much as the mail. Four
+//! Sealed under the account's key, as the content is: an envelope and the text of a mail tell as much as the mail. The
 //! parts lie apart, so that each question reads only what it needs.
 
-use allod_formats::mail::{Address, Facts, SearchText, fold};
-use allod_meta::Lookup;
+use allod_formats::mail::{Address, Facts, SearchText, fold, header};
+use allod_meta::{Lookup, Pair};
 use allod_model::{ContentId, Result};
 
 use crate::account::AccountHandle;
@@ -22,6 +22,54 @@ pub const HEADER: u8 = 1;
 pub const TEXT: u8 = 2;
 /// [`Signature`].
 pub const SIGNATURE: u8 = 3;
+/// The [`COMMON_FIELDS`] of the header. Where it is not, the header has them.
+pub const COMMON: u8 = 4;
+const PARTS: [u8; 5] = [STRUCTURE, HEADER, TEXT, SIGNATURE, COMMON];
+
+/// The header fields that mail clients ask of whole mailboxes, in small letters; they are stored apart from the rest,
+/// which is most of a header: the traces of its way, signatures, the doings of filters.
+pub const COMMON_FIELDS: [&str; 38] = [
+    "autocrypt-draft-state",
+    "bcc",
+    "cc",
+    "chat-version",
+    "content-class",
+    "content-description",
+    "content-type",
+    "date",
+    "disposition-notification-to",
+    "from",
+    "importance",
+    "in-reply-to",
+    "lines",
+    "list-id",
+    "list-post",
+    "list-subscribe",
+    "list-unsubscribe",
+    "mail-followup-to",
+    "mail-reply-to",
+    "mailing-list",
+    "message-id",
+    "newsgroups",
+    "priority",
+    "references",
+    "reply-to",
+    "resent-message-id",
+    "return-receipt-to",
+    "sender",
+    "status",
+    "subject",
+    "to",
+    "x-label",
+    "x-mailer",
+    "x-priority",
+    "x-spam-flag",
+    "x-status",
+    "x-tuid",
+    "x-uniform-type-identifier",
+];
+/// Longest such part, in bytes.
+const COMMON_BYTES_MAX: usize = 16 << 10;
 
 /// Longest header that is stored apart, in bytes; a longer one is read from the message.
 pub const HEADER_BYTES_MAX: usize = 64 << 10;
@@ -106,34 +154,46 @@ impl Commit<'_, '_> {
 
     /// Forgets what is known of a content that goes.
     pub(crate) fn forget_mail(&mut self, content: ContentId) -> Res<()> {
-        let rows = self.txn.scan_prefix(&self.keys.mail_facts_of(content), None, usize::MAX)?;
-        Ok(rows.iter().try_for_each(|(key, _)| self.txn.delete(key))?)
+        let places = PARTS.iter().map(|part| self.keys.mail_part_of(*part, content));
+        for place in places.chain([self.keys.mail_facts_of(content)]) {
+            let rows = self.txn.scan_prefix(&place, None, usize::MAX)?;
+            rows.iter().try_for_each(|(key, _)| self.txn.delete(key))?;
+        }
+        Ok(())
     }
 }
 
 /// The rows that hold what is known of a message. Sealing is deterministic, so they can be compared.
-pub fn sealed_pages(
-    account: &AccountHandle,
-    content: ContentId,
-    thread: u64,
-    mail: &MailFacts,
-) -> Vec<(Vec<u8>, Vec<u8>)> {
+pub fn sealed_pages(account: &AccountHandle, content: ContentId, thread: u64, mail: &MailFacts) -> Vec<Pair> {
     let text = mail.text.as_ref().map(|text| encode(&(&text.header, &text.body)));
+    let common = mail.header.as_ref().map(|header| header::select(header, &COMMON_FIELDS, false));
+    let common = common.filter(|common| common.len() <= COMMON_BYTES_MAX);
+    // What is read of every message at once is not compressed: that would cost more than all else.
     let parts = [
-        (STRUCTURE, Some(encode(&(thread, &mail.facts)))),
-        (HEADER, mail.header.clone()),
-        (TEXT, text),
-        (SIGNATURE, Some(mail.signature.to_bytes())),
+        (STRUCTURE, Some(encode(&(thread, &mail.facts))), false),
+        (HEADER, mail.header.clone(), true),
+        (TEXT, text, true),
+        (SIGNATURE, Some(mail.signature.to_bytes()), false),
+        (COMMON, common, false),
     ];
     let mut rows = Vec::with_capacity(parts.len());
-    for (part, plain) in parts {
+    for (part, plain, compressed) in parts {
         let Some(plain) = plain else { continue };
-        let sealed = account.key().seal_inline(&context(content, part), &plain);
+        let context = context(content, part);
+        let sealed = match compressed {
+            true => account.key().seal_inline(&context, &plain),
+            false => account.key().seal_plain(&context, &plain),
+        };
         for (page, bytes) in (0..=u8::MAX).zip(sealed.chunks(ROW_BYTES)) {
-            rows.push((account.keys().mail_facts(content, part, page), bytes.to_vec()));
+            rows.push((account.keys().mail_part(part, content, page), bytes.to_vec()));
         }
     }
     rows
+}
+
+/// The rows of a message from before its parts lay apart.
+pub fn former_pages(rows: &impl Lookup, account: &AccountHandle, content: ContentId) -> Res<Vec<Pair>> {
+    Ok(rows.scan_prefix(&account.keys().mail_facts_of(content), None, usize::MAX)?)
 }
 
 /// A part as it was stored; `None` when it was too long to be.
@@ -143,14 +203,32 @@ pub fn part(
     content: ContentId,
     part: u8,
 ) -> Res<Option<Vec<u8>>> {
-    let Some(mut sealed) = rows.get(&account.keys().mail_facts(content, part, 0))? else { return Ok(None) };
+    let keys = account.keys();
+    let sealed = match pages(rows, |page| keys.mail_part(part, content, page))? {
+        None if part != COMMON => pages(rows, |page| keys.mail_facts(content, part, page))?,
+        sealed => sealed,
+    };
+    let Some(sealed) = sealed else { return Ok(None) };
+    Ok(Some(account.key().open_inline(&context(content, part), &sealed)?))
+}
+
+fn pages(rows: &impl Lookup, key: impl Fn(u8) -> Vec<u8>) -> Res<Option<Vec<u8>>> {
+    let Some(mut sealed) = rows.get(&key(0))? else { return Ok(None) };
     let mut page = 1;
     while sealed.len() == usize::from(page) * ROW_BYTES {
-        let Some(more) = rows.get(&account.keys().mail_facts(content, part, page))? else { break };
+        let Some(more) = rows.get(&key(page))? else { break };
         sealed.extend_from_slice(&more);
         page += 1;
     }
-    Ok(Some(account.key().open_inline(&context(content, part), &sealed)?))
+    Ok(Some(sealed))
+}
+
+/// The common fields of a header, or the header itself; `None` when it was too long to be stored.
+pub fn common(rows: &impl Lookup, account: &AccountHandle, content: ContentId) -> Res<Option<Vec<u8>>> {
+    match part(rows, account, content, COMMON)? {
+        Some(common) => Ok(Some(common)),
+        None => part(rows, account, content, HEADER),
+    }
 }
 
 /// The thread and the structure of a message.

@@ -9,9 +9,9 @@ use bytes::Bytes;
 
 use crate::content::{Reader, chunk_ref};
 use crate::fault::Res;
-use crate::mail::facts::{HEADER, part, structure_of};
+use crate::mail::facts::{HEADER, common, part, structure_of};
 use crate::mail::marks::{Flags, KeywordId};
-use crate::mail::rows::{MessageRow, uid_at};
+use crate::mail::rows::{Held, MessageRow, mailbox_row, uid_at};
 use crate::mail::uids::UidSet;
 use crate::read::OpenFile;
 use crate::reading::Records;
@@ -49,7 +49,7 @@ pub struct Message {
     pub thread: u64,
     /// Envelope, structure, preview; where asked for.
     pub facts: Option<Box<Facts>>,
-    /// The header with the empty line that ends it; where asked for, and when it is not very long.
+    /// The header, or its common fields, with the empty line that ends it; where asked for, and when it is not very long.
     pub header: Option<Bytes>,
     /// All its bytes; where asked for, and when they are few and at hand.
     pub bytes: Option<Bytes>,
@@ -60,8 +60,10 @@ pub struct Message {
 pub struct MessageParts {
     /// [`Message::facts`].
     pub facts: bool,
-    /// [`Message::header`].
+    /// [`Message::header`], all of it.
     pub header: bool,
+    /// [`Message::header`], at least its [`COMMON_FIELDS`](super::COMMON_FIELDS).
+    pub common: bool,
     /// [`Message::bytes`].
     pub bytes: bool,
 }
@@ -99,7 +101,7 @@ impl Session {
         let view = self.view()?;
         self.check_mailbox(&view, mailbox)?;
         let (mut found, mut gathered) = (Vec::with_capacity(limit.min(64)), 0);
-        each_message(&view, self, mailbox, uids, after, |uid, row| {
+        each_row(&view, self, mailbox, uids, after, |uid, row| {
             let mut message = self.message(&view, uid, row, parts)?;
             if parts.bytes && message.size <= BYTES_AT_HAND_MAX && gathered < PAGE_BYTES_MAX {
                 message.bytes = self.bytes_at_hand(&view, message.content)?;
@@ -111,14 +113,15 @@ impl Session {
         Ok(found)
     }
 
-    fn message(&self, view: &View, uid: u32, row: MessageRow, parts: MessageParts) -> Res<Message> {
+    fn message(&self, view: &View, uid: u32, row: &Held, parts: MessageParts) -> Res<Message> {
         let facts = match parts.facts {
             true => Some(Box::new(structure_of(view, self.handle(), row.content)?)),
             false => None,
         };
-        let header = match parts.header {
-            true => part(view, self.handle(), row.content, HEADER)?.map(Bytes::from),
-            false => None,
+        let header = match (parts.header, parts.common) {
+            (true, _) => part(view, self.handle(), row.content, HEADER)?,
+            (false, true) => common(view, self.handle(), row.content)?,
+            (false, false) => None,
         };
         Ok(Message {
             uid,
@@ -126,12 +129,12 @@ impl Session {
             internal: row.internal,
             saved: row.saved,
             flags: row.marks.flags,
-            keywords: row.marks.keywords,
+            keywords: row.marks.keywords.clone(),
             modseq: row.modseq,
             content: row.content,
             thread: row.thread,
             facts,
-            header,
+            header: header.map(Bytes::from),
             bytes: None,
         })
     }
@@ -173,6 +176,28 @@ impl Session {
         let entry = entry.ok_or_else(|| crate::commit::missing("the file of a message"))?;
         let reader = Reader::open(self.core(), self.handle(), &view, row.content)?;
         Ok(OpenFile::new(node(&row.key, &entry, None, Vec::new()), reader, self.clone()))
+    }
+}
+
+/// Visits what is known of the messages among `uids` above `after`, ascending: from memory where it is kept, or where so
+/// many are asked for that it is worth it.
+pub fn each_row(
+    view: &View,
+    session: &Session,
+    mailbox: NodeId,
+    uids: &UidSet,
+    after: u32,
+    mut visit: impl FnMut(u32, &Held) -> Res<ControlFlow<()>>,
+) -> Res<()> {
+    /// Fewer are read from their rows unless the mailbox is small.
+    const MANY: u64 = 1000;
+    let row = mailbox_row(view, session.keys(), mailbox)?;
+    let last = row.last_uid.max(1);
+    let asked = uids.intersection(&UidSet::from_ranges([(1, last)])).len();
+    let many = asked >= MANY || asked * 2 >= u64::from(row.exists);
+    match session.handle().uids().table(view, session, mailbox, &row, many)? {
+        Some(table) => table.each(uids, after, visit),
+        None => each_message(view, session, mailbox, uids, after, |uid, row| visit(uid, &row.held)),
     }
 }
 

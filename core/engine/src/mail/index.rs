@@ -7,7 +7,7 @@ use allod_model::{ContentId, EntryKey, Error, ErrorKind, Kind, NodeId, Seq, Time
 use crate::commit::Commit;
 use crate::fault::{Fault, Res, fail};
 use crate::mail::marks::{KeywordId, Keywords, Marks};
-use crate::mail::rows::{MailRow, MailboxRow, MessageRow, keywords, mailbox_row};
+use crate::mail::rows::{Held, MailRow, MailboxRow, MessageRow, keywords, mailbox_row};
 use crate::mail::spans::SPAN_UIDS;
 use crate::reading::Records;
 use crate::record::{Entry, File, What, encode};
@@ -105,11 +105,21 @@ impl Commit<'_, '_> {
         let What::File(file) = &mut new.what else { return Ok(()) };
         let content = file.content;
         file.typed = Some(Box::new(Typed::Mail(old.clone())));
-        let Some(message) = self.txn.record::<MessageRow>(&row)? else { return Ok(()) };
-        if message.content != content || message.key != *key {
-            self.txn.put(&row, &encode(&MessageRow { content, key: key.clone(), ..message }))?;
+        let Some(mut message) = self.txn.record::<MessageRow>(&row)? else { return Ok(()) };
+        if message.content == content && message.key == *key {
+            return Ok(());
         }
-        Ok(())
+        message.key = key.clone();
+        if message.content != content {
+            // Its EMAILID is another one now, which counts as a change.
+            let (seq, before) = (self.seq, message.modseq);
+            (message.held.content, message.held.modseq) = (content, seq);
+            self.txn.delete(&self.keys.mail_change(folder, before, old.uid))?;
+            self.txn.put(&self.keys.mail_change(folder, seq, old.uid), &[])?;
+            self.change_mailbox(folder)?.modseq = seq;
+            self.mail.changed.insert(folder);
+        }
+        Ok(self.txn.put(&row, &encode(&message))?)
     }
 
     fn expunge_row(&mut self, folder: NodeId, old: &MailRow, before: &mut Entry) -> Res<()> {
@@ -153,8 +163,7 @@ impl Commit<'_, '_> {
         counters.last_uid = uid;
         counters.modseq = seq;
         counters.note_keywords(&marks.keywords);
-        let message = MessageRow {
-            key: key.clone(),
+        let held = Held {
             content,
             size,
             internal: internal.unwrap_or(modified),
@@ -163,6 +172,7 @@ impl Commit<'_, '_> {
             modseq: seq,
             thread: mail.thread,
         };
+        let message = MessageRow { key: key.clone(), held };
         counters.count(&message, true);
         *mail =
             MailRow { uid, mailbox: folder, marks: Marks::default(), thread: mail.thread, internal: None };
@@ -194,7 +204,7 @@ impl Commit<'_, '_> {
         if mail.uid > 0 {
             let source: Option<MessageRow> = self.txn.record(&self.keys.message(mail.mailbox, mail.uid))?;
             if let Some(source) = source.filter(|source| source.content == content) {
-                return Ok((source.marks, Some(source.internal)));
+                return Ok((source.held.marks, Some(source.held.internal)));
             }
         }
         Ok((mail.marks.clone(), mail.internal))
@@ -214,7 +224,8 @@ impl Commit<'_, '_> {
         let seq = self.seq;
         let counters = self.change_mailbox(folder)?;
         counters.count(&message, false);
-        let (old, marked) = (message.modseq, MessageRow { marks, modseq: seq, ..message });
+        let (old, mut marked) = (message.modseq, message);
+        (marked.held.marks, marked.held.modseq) = (marks, seq);
         counters.count(&marked, true);
         counters.note_keywords(&marked.marks.keywords);
         counters.modseq = seq;
@@ -247,7 +258,7 @@ fn is_same_message(before: &Entry, new: &Entry) -> bool {
 
 impl MailboxRow {
     /// Counts a message in or out.
-    pub fn count(&mut self, message: &MessageRow, comes: bool) {
+    pub fn count(&mut self, message: &Held, comes: bool) {
         let step =
             |count: &mut u32| *count = if comes { count.saturating_add(1) } else { count.saturating_sub(1) };
         let weigh = |bytes: &mut u64| {

@@ -1,5 +1,7 @@
 //! The records of mailboxes, and their keys.
 
+use std::ops::Deref;
+
 use allod_meta::Lookup;
 use allod_model::{ContentId, EntryKey, NodeId, Seq, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -39,6 +41,12 @@ pub struct MailboxRow {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageRow {
     pub key: EntryKey,
+    pub held: Held,
+}
+
+/// What is known of a message in its mailbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
     pub content: ContentId,
     pub size: u64,
     /// INTERNALDATE: when it was received, or the time given when it was appended.
@@ -49,6 +57,14 @@ pub struct MessageRow {
     /// MODSEQ.
     pub modseq: Seq,
     pub thread: u64,
+}
+
+impl Deref for MessageRow {
+    type Target = Held;
+
+    fn deref(&self) -> &Held {
+        &self.held
+    }
 }
 
 /// What the entry of a message holds.
@@ -95,12 +111,22 @@ impl Keys {
         plus(plus(self.vanished_in(folder), &seq.0.to_be_bytes()), &uid.to_be_bytes())
     }
 
+    /// Facts of a message as they lay until they were put in the order of their parts.
     pub fn mail_facts_of(self, content: ContentId) -> Vec<u8> {
         self.of(Table::MailFacts, content.0)
     }
 
     pub fn mail_facts(self, content: ContentId, part: u8, page: u8) -> Vec<u8> {
         plus(self.mail_facts_of(content), &[part, page])
+    }
+
+    /// One part of all messages lies together: who asks one thing of a whole mailbox reads nothing else.
+    pub fn mail_part_of(self, part: u8, content: ContentId) -> Vec<u8> {
+        plus(plus(self.table(Table::MailPart), &[part]), &content.0.to_be_bytes())
+    }
+
+    pub fn mail_part(self, part: u8, content: ContentId, page: u8) -> Vec<u8> {
+        plus(self.mail_part_of(part, content), &[page])
     }
 
     /// By a keyed hash of a Message-ID.

@@ -5,6 +5,7 @@
 //! itself read.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use allod_formats::mail::{SearchText, fold, header};
 use allod_meta::View;
@@ -12,11 +13,11 @@ use allod_model::{ContentId, NodeId, Result, Seq, Timestamp};
 
 use crate::content::Reader;
 use crate::fault::Res;
-use crate::mail::brief::SEARCHED;
+use crate::mail::brief::{Group, SEARCHED};
 use crate::mail::facts::{self, HEADER, SIGNATURE, part, plain_address, structure_of};
-use crate::mail::fetch::each_message;
+use crate::mail::fetch::each_row;
 use crate::mail::marks::{Flags, KeywordId, Keywords};
-use crate::mail::rows::{MailboxRow, MessageRow, keywords, mailbox_row};
+use crate::mail::rows::{Held, MailboxRow, keywords, mailbox_row};
 use crate::mail::signature::{Signature, distinct_classes};
 use crate::mail::spans::{self, SPAN_UIDS};
 use crate::mail::uids::UidSet;
@@ -98,7 +99,8 @@ impl Session {
             let names = keywords(&view, me.keys())?;
             let reach = Reach { session: &me, view: &view, mailbox, last_uid: row.last_uid };
             let uids = reach.of(&query)?;
-            let search = Search::prepare(&me, &view, &query, uids, &names);
+            let group = me.briefs_for(&view, mailbox, &uids)?;
+            let search = Search::prepare(&me, &view, &query, uids, group, &names);
             search.run(mailbox, &row)
         })
         .await
@@ -168,7 +170,7 @@ impl Reach<'_> {
 }
 
 /// A question that a message's row answers.
-type Question = Box<dyn Fn(u32, &MessageRow) -> bool>;
+type Question = Box<dyn Fn(u32, &Held) -> bool>;
 
 /// A query made ready: cheap questions first, texts folded.
 enum Test {
@@ -186,6 +188,7 @@ struct Search<'a> {
     view: &'a View,
     test: Test,
     uids: UidSet,
+    group: Arc<Group>,
     /// A query for unseen messages ends when all have been met.
     unseen_only: bool,
 }
@@ -196,12 +199,13 @@ impl<'a> Search<'a> {
         view: &'a View,
         query: &Query,
         uids: UidSet,
+        group: Arc<Group>,
         names: &Keywords,
     ) -> Search<'a> {
         let now = session.core().0.env.now();
         let unseen = Query::Not(Box::new(Query::Flags(Flags::SEEN)));
         let unseen_only = *query == unseen || matches!(query, Query::And(all) if all.contains(&unseen));
-        Search { session, view, test: prepare(query, names, now), uids, unseen_only }
+        Search { session, view, test: prepare(query, names, now), uids, group, unseen_only }
     }
 
     fn run(&self, mailbox: NodeId, counters: &MailboxRow) -> Res<UidSet> {
@@ -209,9 +213,9 @@ impl<'a> Search<'a> {
         if self.unseen_only && counters.unseen == 0 {
             return Ok(found);
         }
-        each_message(self.view, self.session, mailbox, &self.uids, 0, |uid, row| {
+        each_row(self.view, self.session, mailbox, &self.uids, 0, |uid, row| {
             unseen += u32::from(!row.marks.is_seen());
-            let mut message = Opened { search: self, row: &row, signature: None, text: None, header: None };
+            let mut message = Opened { search: self, row, signature: None, text: None, header: None };
             if message.passes(&self.test, uid)? {
                 found.insert(uid);
             }
@@ -225,7 +229,7 @@ impl<'a> Search<'a> {
 /// A message being looked at; what was read of it stays for the next question.
 struct Opened<'a> {
     search: &'a Search<'a>,
-    row: &'a MessageRow,
+    row: &'a Held,
     signature: Option<Signature>,
     text: Option<SearchText>,
     header: Option<Vec<u8>>,
@@ -259,7 +263,7 @@ impl Opened<'_> {
 
     fn sent_day(&self) -> Res<i64> {
         let account = self.search.session.handle();
-        let brief = account.briefs().of(self.search.view, account, self.row.content)?;
+        let brief = self.search.group.of(self.search.view, account, self.row.content)?;
         let secs = match brief.sent {
             Some(sent) => sent.secs + i64::from(sent.offset_minutes) * 60,
             None => self.row.internal.secs(),
@@ -300,11 +304,10 @@ impl Opened<'_> {
         };
         let account = self.search.session.handle();
         let brief = match known {
-            true => account.briefs().known(self.row.content),
-            false => Some(account.briefs().of(self.search.view, account, self.row.content)?),
+            true => self.search.group.known(self.row.content),
+            false => Some(self.search.group.of(self.search.view, account, self.row.content)?),
         };
-        let values = brief.as_ref().and_then(|brief| brief.values.as_ref());
-        Ok(values.map(|values| values[n].iter().any(|value| value.contains(needle))))
+        Ok(brief.and_then(|brief| brief.holds(n, needle)))
     }
 
     /// An address is found by what it is, too, not only by how it was written.

@@ -12,11 +12,13 @@ use parking_lot::Mutex;
 
 use crate::access::Sight;
 use crate::fault::{Res, fail};
+use crate::keys::Keys;
 use crate::mail::changes::changed_since;
 use crate::mail::folders::SpecialUse;
 use crate::mail::marks::Keywords;
 use crate::mail::rows::{MailboxRow, keywords, mailbox_row, uid_at, uid_validity};
-use crate::mail::uids::Uids;
+use crate::mail::table::{Table, whole_run};
+use crate::mail::uids::{UidSet, Uids};
 use crate::reading::Records;
 use crate::resolve::find_folder;
 use crate::session::Session;
@@ -67,19 +69,32 @@ pub struct Selected {
     pub first_unseen: Option<u32>,
 }
 
-/// UIDs of mailboxes in use, each as of a commit.
+/// What is kept of a mailbox, as of a commit.
+#[derive(Clone)]
+struct Kept {
+    seq: Seq,
+    uids: Arc<Uids>,
+    /// Once somebody asked for many of its rows.
+    table: Option<Arc<Table>>,
+}
+
+/// UIDs and rows of mailboxes in use, each as of a commit.
 #[derive(Default)]
-pub struct UidCache(Mutex<HashMap<NodeId, (Seq, Arc<Uids>)>>, Mutex<HashMap<NodeId, u32>>);
+pub struct UidCache {
+    kept: Mutex<HashMap<NodeId, Kept>>,
+    /// UIDs up to which messages were told of as recent.
+    claimed: Mutex<HashMap<NodeId, u32>>,
+}
 
 impl UidCache {
     /// The UID above which messages are recent, by what is stored and what was claimed since.
     pub fn recent_after(&self, folder: NodeId, stored: u32) -> u32 {
-        self.1.lock().get(&folder).copied().unwrap_or(0).max(stored)
+        self.claimed.lock().get(&folder).copied().unwrap_or(0).max(stored)
     }
 
     /// Claims what is recent up to a UID.
     pub fn claim_recent(&self, folder: NodeId, stored: u32, up_to: u32) -> Option<(u32, u32)> {
-        let mut claimed = self.1.lock();
+        let mut claimed = self.claimed.lock();
         let after = claimed.get(&folder).copied().unwrap_or(0).max(stored);
         if up_to <= after {
             return None;
@@ -88,49 +103,94 @@ impl UidCache {
         Some((after + 1, up_to))
     }
 
-    /// The UIDs of a mailbox as `view` shows it; `now` is the last commit there.
+    /// The UIDs of a mailbox as `view` shows it; `row` has its counters there.
     pub fn uids(&self, view: &View, session: &Session, folder: NodeId, row: &MailboxRow) -> Res<Uids> {
-        let known = self.0.lock().get(&folder).cloned();
-        let uids = match known {
-            Some((seq, uids)) if seq == row.modseq => return Ok((*uids).clone()),
-            Some((seq, uids)) if seq < row.modseq => {
-                let changes = changed_since(view, session.keys(), folder, seq)?;
-                let mut uids = (*uids).clone();
-                if !changes.vanished.is_empty() {
-                    uids.remove(&changes.vanished);
-                }
-                let last = uids.last().unwrap_or(0);
-                changes.changed.iter().filter(|uid| *uid > last).for_each(|uid| uids.push(uid));
-                uids
-            }
-            // Another session saw a later state already, or nobody looked yet.
-            _ => scan_uids(view, session, folder)?,
-        };
-        if uids.len() != row.exists {
-            // Deletions that are forgotten cannot be caught up with.
-            let whole = scan_uids(view, session, folder)?;
-            self.keep(folder, row.modseq, whole.clone());
-            return Ok(whole);
-        }
-        self.keep(folder, row.modseq, uids.clone());
-        Ok(uids)
+        let kept = self.current(view, session.keys(), folder, row)?;
+        Ok(Arc::unwrap_or_clone(kept.uids))
     }
 
-    fn keep(&self, folder: NodeId, seq: Seq, uids: Uids) {
-        let mut known = self.0.lock();
-        if known.len() >= KEPT_MAX && !known.contains_key(&folder) {
-            let oldest = known.iter().min_by_key(|(_, (seq, _))| *seq).map(|(folder, _)| *folder);
-            oldest.and_then(|folder| known.remove(&folder));
+    /// The rows of a mailbox as `view` shows it; `None` when they are not kept: `many` says whether it is worth it.
+    pub fn table(
+        &self,
+        view: &View,
+        session: &Session,
+        folder: NodeId,
+        row: &MailboxRow,
+        many: bool,
+    ) -> Res<Option<Arc<Table>>> {
+        let known = self.kept.lock().get(&folder).is_some_and(|kept| kept.table.is_some());
+        if !known && !many {
+            return Ok(None);
         }
-        let newer = known.get(&folder).is_none_or(|(known, _)| *known <= seq);
+        let mut kept = self.current(view, session.keys(), folder, row)?;
+        if kept.table.is_none() && many {
+            kept.table = Table::read(view, session.keys(), folder, row.exists)?.map(Arc::new);
+            if kept.table.is_some() {
+                self.keep(folder, kept.clone());
+            }
+        }
+        Ok(kept.table)
+    }
+
+    /// What is kept of a mailbox, brought to what `view` shows.
+    fn current(&self, view: &View, keys: Keys, folder: NodeId, row: &MailboxRow) -> Res<Kept> {
+        let known = self.kept.lock().get(&folder).cloned();
+        let current = match known {
+            Some(kept) if kept.seq == row.modseq => return Ok(kept),
+            Some(kept) if kept.seq < row.modseq => kept.caught_up(view, keys, folder, row)?,
+            // Another session saw a later state already, or nobody looked yet.
+            _ => None,
+        };
+        let current = match current {
+            Some(current) => current,
+            None => {
+                Kept { seq: row.modseq, uids: Arc::new(scan_uids(view, keys, folder, row)?), table: None }
+            }
+        };
+        self.keep(folder, current.clone());
+        Ok(current)
+    }
+
+    fn keep(&self, folder: NodeId, new: Kept) {
+        let mut kept = self.kept.lock();
+        if kept.len() >= KEPT_MAX && !kept.contains_key(&folder) {
+            let oldest = kept.iter().min_by_key(|(_, kept)| kept.seq).map(|(folder, _)| *folder);
+            oldest.and_then(|folder| kept.remove(&folder));
+        }
+        let newer = kept.get(&folder).is_none_or(|known| {
+            known.seq < new.seq || known.seq == new.seq && (known.table.is_none() || new.table.is_some())
+        });
         if newer {
-            known.insert(folder, (seq, Arc::new(uids)));
+            kept.insert(folder, new);
         }
     }
 }
 
-fn scan_uids(view: &View, session: &Session, folder: NodeId) -> Res<Uids> {
-    let prefix = session.keys().messages(folder);
+impl Kept {
+    /// Brings it up to date; `None` when deletions that are forgotten cannot be caught up with.
+    fn caught_up(self, view: &View, keys: Keys, folder: NodeId, row: &MailboxRow) -> Res<Option<Kept>> {
+        let changes = changed_since(view, keys, folder, self.seq)?;
+        let table = match &self.table {
+            Some(table) => table.changed(view, keys, folder, &changes)?,
+            None => None,
+        };
+        let mut uids = Arc::unwrap_or_clone(self.uids);
+        if !changes.vanished.is_empty() {
+            uids.remove(&changes.vanished);
+        }
+        let last = uids.last().unwrap_or(0);
+        changes.changed.iter().filter(|uid| *uid > last).for_each(|uid| uids.push(uid));
+        let table = table.filter(|table| table.len() == row.exists as usize);
+        let kept = Kept { seq: row.modseq, uids: Arc::new(uids), table: table.map(Arc::new) };
+        Ok((kept.uids.len() == row.exists).then_some(kept))
+    }
+}
+
+fn scan_uids(view: &View, keys: Keys, folder: NodeId, row: &MailboxRow) -> Res<Uids> {
+    if let Some(run) = whole_run(view, keys, folder, row.exists)? {
+        return Ok(Uids::from_set(&UidSet::from_ranges([run])));
+    }
+    let prefix = keys.messages(folder);
     let mut uids = Uids::default();
     view.each(&KeyRange::prefix(&prefix), prefix.len(), |key, _| {
         if let Some(uid) = uid_at(key) {

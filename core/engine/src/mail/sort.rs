@@ -1,11 +1,14 @@
 //! Sorting messages (RFC 5256, RFC 5957).
 
+use std::sync::Arc;
+
+use allod_meta::View;
 use allod_model::{NodeId, Result};
 
 use crate::fault::Res;
-use crate::mail::brief::Brief;
-use crate::mail::fetch::each_message;
-use crate::mail::rows::MessageRow;
+use crate::mail::brief::{Brief, EMPTY, Group, TextNumber};
+use crate::mail::fetch::each_row;
+use crate::mail::rows::{Held, mailbox_row};
 use crate::mail::uids::UidSet;
 use crate::session::Session;
 
@@ -41,13 +44,6 @@ pub struct SortKey {
     pub reverse: bool,
 }
 
-/// What messages are compared by.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Value {
-    Number(i64),
-    Text(String),
-}
-
 impl Session {
     /// UIDs in the order of `keys`; messages that are equal by all of them are in the order of their UIDs. Those that
     /// are gone are left out.
@@ -62,55 +58,95 @@ impl Session {
     fn sort_now(&self, mailbox: NodeId, uids: &UidSet, keys: &[SortKey]) -> Res<Vec<u32>> {
         let view = self.view()?;
         self.check_mailbox(&view, mailbox)?;
-        let mut messages = Vec::new();
-        each_message(&view, self, mailbox, uids, 0, |uid, row| {
-            let values: Option<Vec<Value>> = keys.iter().map(|key| row_value(key.by, &row)).collect();
-            let values = match values {
-                Some(values) => values,
-                None => {
-                    let brief = self.handle().briefs().of(&view, self.handle(), row.content)?;
-                    keys.iter().map(|key| value(key.by, &row, &brief)).collect()
-                }
+        let group = self.briefs_for(&view, mailbox, uids)?;
+        let with_brief = keys.iter().any(|key| !matches!(key.by, SortBy::Arrival | SortBy::Size));
+        // One value for each key of each message, all in one list.
+        let (mut messages, mut values) = (Vec::new(), Vec::new());
+        each_row(&view, self, mailbox, uids, 0, |uid, row| {
+            let brief = match with_brief {
+                true => Some(group.of(&view, self.handle(), row.content)?),
+                false => None,
             };
-            messages.push((values, uid));
+            messages.push(uid);
+            values.extend(keys.iter().map(|key| value(key.by, row, brief.as_deref())));
             Ok(std::ops::ControlFlow::Continue(()))
         })?;
-        messages.sort_by(|(one, a), (other, b)| {
-            let pairs = keys.iter().zip(one.iter().zip(other));
-            let orders = pairs.map(|(key, (one, other))| match key.reverse {
-                true => other.cmp(one),
-                false => one.cmp(other),
-            });
-            orders.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then).then(a.cmp(b))
-        });
-        Ok(messages.into_iter().map(|(_, uid)| uid).collect())
+        for (nth, key) in keys.iter().enumerate() {
+            let count = values.len();
+            let column = || (nth..count).step_by(keys.len());
+            if key.by.is_text() {
+                let ranks = group.ranks(column().map(|at| values[at] as TextNumber));
+                column().for_each(|at| values[at] = ranks[&(values[at] as TextNumber)].into());
+            }
+            if key.reverse {
+                column().for_each(|at| values[at] = u64::MAX - values[at]);
+            }
+        }
+        Ok(in_order(&messages, &values, keys.len()))
+    }
+
+    /// The facts kept in memory for a question about these messages.
+    pub(crate) fn briefs_for(&self, view: &View, mailbox: NodeId, uids: &UidSet) -> Res<Arc<Group>> {
+        let row = mailbox_row(view, self.keys(), mailbox)?;
+        Ok(self.handle().briefs().group(uids.len().min(row.exists.into())))
     }
 }
 
-fn value(by: SortBy, row: &MessageRow, brief: &Brief) -> Value {
-    match by {
-        SortBy::Arrival => Value::Number(row.internal.0),
-        SortBy::Date => Value::Number(sent_secs(row, brief)),
-        SortBy::Size => Value::Number(row.size as i64),
-        SortBy::Subject => Value::Text(brief.subject.clone()),
-        SortBy::Cc => Value::Text(brief.cc.clone()),
-        SortBy::From => Value::Text(brief.from.clone()),
-        SortBy::To => Value::Text(brief.to.clone()),
-        SortBy::DisplayFrom => Value::Text(brief.shown_from.clone()),
-        SortBy::DisplayTo => Value::Text(brief.shown_to.clone()),
+/// UIDs in the order of their values, of which each has `width`; then in their own.
+fn in_order(uids: &[u32], values: &[u64], width: usize) -> Vec<u32> {
+    let of = |at: u32| values.get(at as usize * width..(at as usize + 1) * width).unwrap_or(&[]);
+    // Most pairs differ by their first value, which lies at hand.
+    let mut order: Vec<(u64, u32)> =
+        (0..uids.len() as u32).map(|at| (of(at).first().copied().unwrap_or(0), at)).collect();
+    match width {
+        0 | 1 => order.sort_unstable(),
+        _ => order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| (of(a.1), a.1).cmp(&(of(b.1), b.1)))),
+    }
+    order.into_iter().map(|(_, at)| uids[at as usize]).collect()
+}
+
+impl SortBy {
+    fn is_text(self) -> bool {
+        !matches!(self, SortBy::Arrival | SortBy::Date | SortBy::Size)
     }
 }
 
-/// What needs only the message's row.
-fn row_value(by: SortBy, row: &MessageRow) -> Option<Value> {
+/// What a message is compared by: a number in the order of the key, or the number of a text.
+fn value(by: SortBy, row: &Held, brief: Option<&Brief>) -> u64 {
+    let text = |number: fn(&Brief) -> TextNumber| brief.map_or(EMPTY, number).into();
     match by {
-        SortBy::Arrival => Some(Value::Number(row.internal.0)),
-        SortBy::Size => Some(Value::Number(row.size as i64)),
-        _ => None,
+        SortBy::Arrival => ascending(row.internal.0),
+        SortBy::Date => ascending(brief.map_or(row.internal.secs(), |brief| sent_secs(row, brief))),
+        SortBy::Size => row.size,
+        SortBy::Subject => text(|brief| brief.subject),
+        SortBy::Cc => text(|brief| brief.cc),
+        SortBy::From => text(|brief| brief.from),
+        SortBy::To => text(|brief| brief.to),
+        SortBy::DisplayFrom => text(|brief| brief.shown_from),
+        SortBy::DisplayTo => text(|brief| brief.shown_to),
     }
+}
+
+/// A number without a sign, in the same order.
+fn ascending(number: i64) -> u64 {
+    number as u64 ^ (1 << 63)
 }
 
 /// The sent date (RFC 5256 §2.2), in seconds since 1970.
-pub fn sent_secs(row: &MessageRow, brief: &Brief) -> i64 {
+pub fn sent_secs(row: &Held, brief: &Brief) -> i64 {
     brief.sent.map_or(row.internal.secs(), |sent| sent.secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_decide_one_after_the_other() {
+        let uids = [3, 5, 8, 9];
+        assert_eq!(in_order(&uids, &[2, 1, 2, 1], 1), [5, 9, 3, 8]);
+        assert_eq!(in_order(&uids, &[2, 7, 2, 6, 1, 9, 2, 6], 2), [8, 5, 9, 3]);
+        assert_eq!(in_order(&uids, &[], 0), uids);
+        assert!(ascending(-5) < ascending(0) && ascending(0) < ascending(i64::MAX));
+    }
 }

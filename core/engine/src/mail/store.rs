@@ -151,8 +151,9 @@ fn mark_in(
         let marks = changed(&row.marks, change, &keywords);
         let (altered, previous) = (marks != row.marks, row.modseq);
         let row = commit.mark_message(mailbox, uid, row, marks)?;
-        let (flags, keywords) = (row.marks.flags, row.marks.keywords);
-        marked.messages.push(MarkedMessage { uid, flags, keywords, modseq: row.modseq, previous, altered });
+        let (flags, modseq) = (row.marks.flags, row.modseq);
+        let keywords = row.held.marks.keywords;
+        marked.messages.push(MarkedMessage { uid, flags, keywords, modseq, previous, altered });
     }
     Ok((marked, last))
 }

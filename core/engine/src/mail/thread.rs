@@ -1,11 +1,13 @@
 //! Threading messages (RFC 5256): ORDEREDSUBJECT and REFERENCES.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use allod_model::{NodeId, Result};
 
 use crate::fault::Res;
-use crate::mail::fetch::each_message;
+use crate::mail::brief::{Brief, EMPTY, TextNumber};
+use crate::mail::fetch::each_row;
 use crate::mail::sort::sent_secs;
 use crate::mail::uids::UidSet;
 use crate::session::Session;
@@ -43,10 +45,7 @@ pub struct Forest {
 struct Member {
     uid: u32,
     sent: i64,
-    subject: String,
-    is_reply: bool,
-    id: Option<String>,
-    references: Vec<String>,
+    brief: Arc<Brief>,
 }
 
 impl Session {
@@ -70,17 +69,11 @@ impl Session {
     fn members_of(&self, mailbox: NodeId, uids: &UidSet) -> Res<Vec<Member>> {
         let view = self.view()?;
         self.check_mailbox(&view, mailbox)?;
+        let group = self.briefs_for(&view, mailbox, uids)?;
         let mut members = Vec::new();
-        each_message(&view, self, mailbox, uids, 0, |uid, row| {
-            let brief = self.handle().briefs().of(&view, self.handle(), row.content)?;
-            members.push(Member {
-                uid,
-                sent: sent_secs(&row, &brief),
-                subject: brief.subject.clone(),
-                is_reply: brief.is_reply,
-                id: brief.id.clone(),
-                references: brief.references.clone(),
-            });
+        each_row(&view, self, mailbox, uids, 0, |uid, row| {
+            let brief = group.of(&view, self.handle(), row.content)?;
+            members.push(Member { uid, sent: sent_secs(row, &brief), brief });
             Ok(std::ops::ControlFlow::Continue(()))
         })?;
         Ok(members)
@@ -89,24 +82,49 @@ impl Session {
 
 /// RFC 5256 §3, ORDEREDSUBJECT: the first message of a subject has the others as its children.
 fn by_subject(mut members: Vec<Member>) -> Forest {
-    members.sort_by(|a, b| (&a.subject, a.sent, a.uid).cmp(&(&b.subject, b.sent, b.uid)));
+    members.sort_unstable_by_key(|member| (member.brief.subject, member.sent, member.uid));
     let mut forest = Forest::default();
     let mut begins: Vec<(i64, u32, usize)> = Vec::new();
-    let mut subject: Option<String> = None;
+    let mut subject: Option<TextNumber> = None;
     for member in members {
         let place = forest.nodes.len();
         forest.nodes.push(ThreadNode { uid: Some(member.uid), children: Vec::new() });
         match begins.last() {
-            Some((_, _, root)) if subject.as_ref() == Some(&member.subject) => {
+            Some((_, _, root)) if subject == Some(member.brief.subject) => {
                 forest.nodes[*root].children.push(place);
             }
             _ => begins.push((member.sent, member.uid, place)),
         }
-        subject = Some(member.subject);
+        subject = Some(member.brief.subject);
     }
     begins.sort_unstable();
     forest.roots = begins.into_iter().map(|(_, _, root)| root).collect();
     forest
+}
+
+/// Threads that are left when those of one subject are put together.
+#[derive(Default)]
+struct Left {
+    roots: Vec<usize>,
+    at: HashMap<usize, usize>,
+}
+
+impl Left {
+    fn push(&mut self, root: usize) {
+        self.at.insert(root, self.roots.len());
+        self.roots.push(root);
+    }
+
+    /// Puts a thread where another was, or at the end.
+    fn replace(&mut self, known: usize, new: usize) {
+        match self.at.remove(&known) {
+            Some(at) => {
+                self.roots[at] = new;
+                self.at.insert(new, at);
+            }
+            None => self.push(new),
+        }
+    }
 }
 
 /// A place in a tree being put together (RFC 5256 §3, REFERENCES).
@@ -127,22 +145,22 @@ impl Threading {
     /// Step 1: links every message to those that it refers to.
     fn of(members: Vec<Member>) -> Threading {
         let mut threading = Threading { members, containers: Vec::new() };
-        let mut by_id: HashMap<String, usize> = HashMap::new();
+        let mut by_id: HashMap<TextNumber, usize> = HashMap::new();
         for at in 0..threading.members.len() {
-            let id = threading.members[at].id.clone();
-            let known = id.as_ref().and_then(|id| by_id.get(id).copied());
+            let brief = threading.members[at].brief.clone();
+            let known = brief.id.and_then(|id| by_id.get(&id).copied());
             // A second message of an id that is taken has one of its own.
             let place = known.filter(|place| threading.containers[*place].member.is_none());
             let place = place.unwrap_or_else(|| threading.container());
             threading.containers[place].member = Some(at);
-            if let Some(id) = id
+            if let Some(id) = brief.id
                 && known.is_none()
             {
                 by_id.insert(id, place);
             }
             let mut parent = None;
-            for reference in threading.members[at].references.clone() {
-                let next = *by_id.entry(reference).or_insert_with(|| threading.container());
+            for reference in &brief.references {
+                let next = *by_id.entry(*reference).or_insert_with(|| threading.container());
                 if let Some(parent) = parent
                     && threading.containers[next].parent.is_none()
                 {
@@ -266,20 +284,23 @@ impl Threading {
     }
 
     /// The subject of a thread, and whether its first message is a reply.
-    fn subject(&self, root: usize) -> (String, bool) {
+    fn subject(&self, root: usize) -> (TextNumber, bool) {
         let first = match self.containers[root].member {
             Some(member) => Some(member),
             None => self.containers[root].children.first().and_then(|child| self.containers[*child].member),
         };
-        first.map(|at| (self.members[at].subject.clone(), self.members[at].is_reply)).unwrap_or_default()
+        first.map_or((EMPTY, false), |at| {
+            let brief = &self.members[at].brief;
+            (brief.subject, brief.is_reply)
+        })
     }
 
     /// Step 5: puts threads of one subject together.
     fn gather_subjects(&mut self, roots: Vec<usize>) -> Vec<usize> {
-        let mut table: HashMap<String, usize> = HashMap::new();
+        let mut table: HashMap<TextNumber, usize> = HashMap::new();
         for root in &roots {
             let (subject, is_reply) = self.subject(*root);
-            if subject.is_empty() {
+            if subject == EMPTY {
                 continue;
             }
             let better = match table.get(&subject) {
@@ -294,7 +315,7 @@ impl Threading {
                 table.insert(subject, *root);
             }
         }
-        let mut left = Vec::new();
+        let mut left = Left::default();
         let mut merged: HashMap<usize, usize> = HashMap::new();
         for root in roots {
             let (subject, is_reply) = self.subject(root);
@@ -305,6 +326,7 @@ impl Threading {
             let known = merged.get(&known).copied().unwrap_or(known);
             self.merge(root, known, is_reply, &mut left, &mut merged);
         }
+        let mut left = left.roots;
         left.retain(|root| self.containers[*root].parent.is_none());
         left
     }
@@ -315,7 +337,7 @@ impl Threading {
         root: usize,
         known: usize,
         is_reply: bool,
-        left: &mut Vec<usize>,
+        left: &mut Left,
         merged: &mut HashMap<usize, usize>,
     ) {
         let dummy = self.containers[root].member.is_none();
@@ -332,10 +354,7 @@ impl Threading {
             let place = self.container();
             self.link(place, known);
             self.link(place, root);
-            match left.iter_mut().find(|at| **at == known) {
-                Some(at) => *at = place,
-                None => left.push(place),
-            }
+            left.replace(known, place);
             merged.insert(known, place);
         }
     }
@@ -350,16 +369,19 @@ impl Threading {
 
     fn forest(self, roots: Vec<usize>) -> Forest {
         let mut forest = Forest::default();
-        let mut places: HashMap<usize, usize> = HashMap::new();
+        /// No message comes to this place.
+        const NOWHERE: usize = usize::MAX;
+        let mut places = vec![NOWHERE; self.containers.len()];
         let order = self.deepest_first(&roots);
+        forest.nodes.reserve(order.len());
         for at in order {
             let container = &self.containers[at];
-            let children = container.children.iter().filter_map(|child| places.get(child).copied()).collect();
-            places.insert(at, forest.nodes.len());
+            let children = container.children.iter().map(|child| places[*child]).collect();
+            places[at] = forest.nodes.len();
             let uid = container.member.map(|member| self.members[member].uid);
             forest.nodes.push(ThreadNode { uid, children });
         }
-        forest.roots = roots.iter().filter_map(|root| places.get(root).copied()).collect();
+        forest.roots = roots.iter().map(|root| places[*root]).filter(|place| *place != NOWHERE).collect();
         forest
     }
 }

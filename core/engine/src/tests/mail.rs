@@ -22,7 +22,7 @@ async fn uids(session: &Session, at: &str) -> Vec<u32> {
 }
 
 async fn message(session: &Session, mailbox: NodeId, uid: u32) -> Message {
-    let parts = MessageParts { facts: true, header: true, bytes: true };
+    let parts = MessageParts { facts: true, header: true, bytes: true, ..MessageParts::default() };
     let set = UidSet::from_iter([uid]);
     session.messages(mailbox, &set, 0, 1, parts).await.unwrap().pop().unwrap()
 }

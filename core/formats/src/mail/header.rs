@@ -116,16 +116,18 @@ fn is_blank(byte: u8) -> bool {
 /// their order, then an empty line: BODY[HEADER.FIELDS (…)] and BODY[HEADER.FIELDS.NOT (…)]. The case of names does not
 /// matter. With `not` a header that lacks the empty line (a message without a body) stays without it.
 pub fn select(header: &[u8], names: &[impl AsRef<[u8]>], not: bool) -> Vec<u8> {
-    let names: HashSet<Vec<u8>> = names.iter().map(|name| name.as_ref().to_ascii_lowercase()).collect();
-    let mut out = Vec::new();
-    let mut lower = Vec::new();
+    /// Up to so many names are compared one after the other; more of them are looked up.
+    const FEW_NAMES: usize = 48;
+    let many: Option<HashSet<Vec<u8>>> = (names.len() > FEW_NAMES)
+        .then(|| names.iter().map(|name| name.as_ref().to_ascii_lowercase()).collect());
+    let is_named = |name: &[u8]| match &many {
+        Some(many) => many.contains(&name.to_ascii_lowercase()),
+        None => names.iter().any(|known| known.as_ref().eq_ignore_ascii_case(name)),
+    };
+    let mut out = Vec::with_capacity(header.len().min(2048));
     let mut lines = fields(header);
     while let Some((span, field)) = lines.line() {
-        let named = field.is_some_and(|field| {
-            lower.clear();
-            lower.extend(field.name.iter().map(u8::to_ascii_lowercase));
-            names.contains(&lower)
-        });
+        let named = field.is_some_and(|field| is_named(field.name));
         if named != not {
             let bytes = span.of(header);
             out.extend_from_slice(bytes);

@@ -150,6 +150,9 @@ impl Client {
             Command::Logout => return Err(self.log_out(&tag).await),
             Command::Id(fields) => {
                 self.identify(&tag, &fields).await?;
+                if let Some(name) = &self.name {
+                    conversation.note_client(name);
+                }
                 return Ok(Next::Command);
             }
             Command::StartTls | Command::Login { .. } | Command::Authenticate { .. } => {

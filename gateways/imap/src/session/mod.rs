@@ -54,6 +54,11 @@ pub(crate) struct Conversation {
 }
 
 impl Conversation {
+    /// The client said what it is.
+    pub(crate) fn note_client(&self, name: &str) {
+        self.session.note_client(name);
+    }
+
     /// Begins, with nothing selected.
     pub(crate) fn new(session: Session) -> Conversation {
         let watch = session.watch();

@@ -33,6 +33,11 @@ async fn who_is_who() {
     let last = apps.iter().find_map(|app| app.last_use.clone()).unwrap();
     assert_eq!((last.protocol.as_str(), last.client.as_deref()), ("imap", Some("Mutt 2.2")));
     assert!(client.ask("ID NIL").await.contains(" OK "));
+    // Thunderbird says it only after the login.
+    assert!(client.ask("ID (\"name\" \"Thunderbird\")").await.contains(" OK "));
+    let apps = served.core.operator().credentials(Some("alice")).await.unwrap();
+    let last = apps.iter().find_map(|app| app.last_use.clone()).unwrap();
+    assert_eq!(last.client.as_deref(), Some("Thunderbird"));
     let gone = client.ask("LOGOUT").await;
     assert!(gone.starts_with("* BYE ") && gone.contains(" OK "), "{gone}");
     assert_eq!(client.rest().await, "");

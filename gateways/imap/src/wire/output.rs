@@ -77,26 +77,26 @@ impl Output {
     /// becomes U+FFFD or `?`; [`Output::literal8`] takes it.
     pub(crate) fn string(&mut self, text: impl AsRef<[u8]>) -> &mut Self {
         let text = text.as_ref();
-        if text.len() > QUOTED_BYTES_MAX || !self.is_quotable(text) {
+        let found = text.iter().fold(0, |found, byte| found | kind_of(*byte));
+        // RFC 9051 §9: QUOTED-CHAR is UTF-8 only for who enabled it.
+        let readable = found & BEYOND_ASCII == 0 || self.enabled.utf8() && std::str::from_utf8(text).is_ok();
+        if text.len() > QUOTED_BYTES_MAX || found & NEVER_QUOTED != 0 || !readable {
             return self.literal(text);
         }
-        self.raw("\"");
-        for part in text.split_inclusive(|byte| matches!(byte, b'"' | b'\\')) {
-            match part.split_last() {
-                Some((special @ (b'"' | b'\\'), plain)) => self.raw(plain).raw([b'\\', *special]),
-                _ => self.raw(part),
-            };
+        self.gathered.reserve(text.len() + 2);
+        self.gathered.push(b'"');
+        if found & ESCAPED == 0 {
+            self.gathered.extend_from_slice(text);
+        } else {
+            for part in text.split_inclusive(|byte| matches!(byte, b'"' | b'\\')) {
+                match part.split_last() {
+                    Some((special @ (b'"' | b'\\'), plain)) => self.raw(plain).raw([b'\\', *special]),
+                    _ => self.raw(part),
+                };
+            }
         }
-        self.raw("\"")
-    }
-
-    /// RFC 9051 §9: QUOTED-CHAR is UTF-8 only for who enabled it.
-    fn is_quotable(&self, text: &[u8]) -> bool {
-        if text.is_ascii() {
-            return !text.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n'));
-        }
-        let clean = !text.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n'));
-        clean && self.enabled.utf8() && std::str::from_utf8(text).is_ok()
+        self.gathered.push(b'"');
+        self
     }
 
     /// A string or NIL.
@@ -149,7 +149,15 @@ impl Output {
     /// # Errors
     /// The connection's.
     pub(crate) async fn flow(&mut self) -> io::Result<()> {
-        if self.gathered.len() >= GATHERED_BYTES { self.flush().await } else { Ok(()) }
+        if self.gathered.len() < GATHERED_BYTES {
+            return Ok(());
+        }
+        // More will come: the memory stays.
+        let mut memory = std::mem::take(&mut self.gathered);
+        self.send(&memory).await?;
+        memory.clear();
+        self.gathered = memory;
+        Ok(())
     }
 
     /// Sends what is gathered.
@@ -157,16 +165,26 @@ impl Output {
     /// # Errors
     /// The connection's.
     pub(crate) async fn flush(&mut self) -> io::Result<()> {
-        if self.gathered.is_empty() {
+        // An idle connection keeps no buffer.
+        let gathered = std::mem::take(&mut self.gathered);
+        self.send(&gathered).await
+    }
+
+    async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() {
             return Ok(());
         }
-        let ends = self.gathered.last() == Some(&b'\n');
         self.at_line_end = false;
-        self.transport.write(&self.gathered).await?;
-        self.at_line_end = ends;
-        // An idle connection keeps no buffer.
-        self.gathered = Vec::new();
+        self.transport.write(bytes).await?;
+        self.at_line_end = bytes.last() == Some(&b'\n');
         Ok(())
+    }
+
+    /// What `print` adds, set aside instead.
+    pub(crate) fn aside(&mut self, print: impl FnOnce(&mut Output)) -> Vec<u8> {
+        let gathered = std::mem::take(&mut self.gathered);
+        print(self);
+        std::mem::replace(&mut self.gathered, gathered)
     }
 
     /// Forgets what is gathered. Whether something else can be said in its place: not in the middle of a line or a
@@ -203,6 +221,17 @@ impl Output {
         }
         if left > 0 { Err(io::Error::other("too little content")) } else { Ok(()) }
     }
+}
+
+const NEVER_QUOTED: u8 = 1;
+const ESCAPED: u8 = 2;
+const BEYOND_ASCII: u8 = 4;
+
+/// What a byte demands of a string that holds it; without branches, so that many bytes are judged at once.
+fn kind_of(byte: u8) -> u8 {
+    let never = (byte == 0) | (byte == b'\r') | (byte == b'\n');
+    let escaped = (byte == b'"') | (byte == b'\\');
+    (u8::from(never) * NEVER_QUOTED) | (u8::from(escaped) * ESCAPED) | ((byte >> 7) * BEYOND_ASCII)
 }
 
 /// RFC 9051 §9, ASTRING-CHAR, without `{`, `%`, `*` and the like.

@@ -97,7 +97,16 @@ impl AccountKey {
         envelope::seal_small(&self.0.inline_cipher, &self.0.nonce_key, context, plain, true)
     }
 
-    /// Opens what [`AccountKey::seal_inline`] made.
+    /// As [`AccountKey::seal_inline`], never compressed: for what is read much more often than its bytes are worth.
+    ///
+    /// # Panics
+    /// As [`AccountKey::seal_inline`].
+    pub fn seal_plain(&self, context: &[u8], plain: &[u8]) -> Vec<u8> {
+        assert!(plain.len() <= CHUNK_BYTES_MAX, "inline content is a few KiB");
+        envelope::seal_small(&self.0.inline_cipher, &self.0.nonce_key, context, plain, false)
+    }
+
+    /// Opens what [`AccountKey::seal_inline`] or [`AccountKey::seal_plain`] made.
     ///
     /// # Errors
     /// `Corrupt` if it was made by another key or under another context, or is damaged.

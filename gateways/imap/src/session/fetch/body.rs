@@ -36,6 +36,11 @@ impl Printer<'_> {
             tell_header(header, wanted, range, out);
             return Ok(());
         }
+        if wanted.part.is_empty() && wanted.text.is_none() {
+            // The whole message: nothing need be known of its structure.
+            let inside = section::partial(message.size, range);
+            return self.stretch(inside, false, out).await;
+        }
         let root = message.facts.as_deref().map(|facts| &facts.root);
         let Some(place) = root.and_then(|root| section::place(root, message.size, wanted)) else {
             // RFC 9051 §7.5.2: a part that is not there.

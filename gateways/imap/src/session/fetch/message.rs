@@ -4,8 +4,8 @@ use allod_core::OpenFile;
 use allod_core::mail::Message;
 use allod_formats::mail::Facts;
 
-use super::Outcome;
-use crate::print::{date, envelope, ids, section, structure};
+use super::{Outcome, Plan};
+use crate::print::{date, envelope, ids, structure};
 use crate::session::view::View;
 use crate::syntax::ast::{FetchItem, Section, SectionText};
 use crate::wire::{Abort, Output};
@@ -20,17 +20,12 @@ pub(super) struct Printer<'a> {
 
 impl Printer<'_> {
     /// All items; `marked` tells of the flags although nobody asked.
-    pub(super) async fn print(
-        mut self,
-        items: &[FetchItem],
-        marked: bool,
-        out: &mut Output,
-    ) -> Result<(), Abort> {
-        let mut space = "";
-        for item in items {
+    pub(super) async fn print(mut self, plan: &Plan, marked: bool, out: &mut Output) -> Result<(), Abort> {
+        let (items, mut space) = (&plan.items, "");
+        for (item, label) in items.iter().zip(&plan.labels) {
             out.raw(std::mem::replace(&mut space, " "));
             if !self.brief(item, out) {
-                self.content(item, out).await?;
+                self.content(item, out.raw(label)).await?;
             }
         }
         let message = self.message;
@@ -74,29 +69,12 @@ impl Printer<'_> {
     async fn content(&mut self, item: &FetchItem, out: &mut Output) -> Result<(), Abort> {
         let of_text = |text| Section { part: Vec::new(), text };
         match item {
-            FetchItem::Section(fetch) => {
-                section::name(out, &fetch.section, fetch.partial);
-                out.raw(" ");
-                self.section(&fetch.section, fetch.partial, out).await
-            }
-            FetchItem::Rfc822 => self.section(&of_text(None), None, out.raw("RFC822 ")).await,
-            FetchItem::Rfc822Header => {
-                let header = of_text(Some(SectionText::Header));
-                self.section(&header, None, out.raw("RFC822.HEADER ")).await
-            }
-            FetchItem::Rfc822Text => {
-                let text = of_text(Some(SectionText::Text));
-                self.section(&text, None, out.raw("RFC822.TEXT ")).await
-            }
-            FetchItem::Binary { part, partial, .. } => {
-                section::numbers(out.raw("BINARY["), part);
-                section::origin(out.raw("]"), *partial);
-                self.binary(part, *partial, out.raw(" ")).await
-            }
-            FetchItem::BinarySize { part } => {
-                section::numbers(out.raw("BINARY.SIZE["), part);
-                self.binary_size(part, out.raw("] ")).await
-            }
+            FetchItem::Section(fetch) => self.section(&fetch.section, fetch.partial, out).await,
+            FetchItem::Rfc822 => self.section(&of_text(None), None, out).await,
+            FetchItem::Rfc822Header => self.section(&of_text(Some(SectionText::Header)), None, out).await,
+            FetchItem::Rfc822Text => self.section(&of_text(Some(SectionText::Text)), None, out).await,
+            FetchItem::Binary { part, partial, .. } => self.binary(part, *partial, out).await,
+            FetchItem::BinarySize { part } => self.binary_size(part, out).await,
             _ => Ok(()),
         }
     }

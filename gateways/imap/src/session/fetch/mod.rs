@@ -3,7 +3,7 @@
 mod body;
 mod message;
 
-use allod_core::mail::{Flags, MarkChange, Message, MessageParts, Operation, UidSet};
+use allod_core::mail::{COMMON_FIELDS, Flags, MarkChange, Message, MessageParts, Operation, UidSet};
 use allod_model::{Error, ErrorKind, NodeId, Seq};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -11,7 +11,7 @@ use self::message::Printer;
 use super::Conversation;
 use super::select::enable_condstore;
 use super::store::ended;
-use crate::print::set;
+use crate::print::{section, set};
 use crate::syntax::ast::{Fetch, FetchItem, PartialRange, Section, SectionFetch, SectionText};
 use crate::wire::{Abort, Code, Completion, Output};
 
@@ -23,6 +23,8 @@ const PAGE_BODIES: usize = 100;
 /// What a FETCH needs of each message.
 pub(super) struct Plan {
     pub(super) items: Vec<FetchItem>,
+    /// What stands before the value of a section, for each item; empty for others.
+    labels: Vec<Vec<u8>>,
     pub(super) parts: MessageParts,
     /// The message's bytes are needed, whatever its header.
     pub(super) bytes: bool,
@@ -49,7 +51,7 @@ impl Conversation {
         let view = self.view()?;
         let mut uids = view.resolve(&fetch.set, fetch.uid)?;
         let (id, read_only) = (view.id, view.read_only);
-        let plan = plan(fetch.items, fetch.uid, fetch.changed_since.is_some());
+        let plan = plan(fetch.items, fetch.uid, fetch.changed_since.is_some(), out);
         if let Some(since) = fetch.changed_since {
             let changes = self.changes_since(id, Seq(since)).await?;
             if fetch.vanished {
@@ -104,7 +106,7 @@ impl Conversation {
         out: &mut Output,
     ) -> Result<(), Abort> {
         let id = self.view()?.id;
-        let plan = plan(items, false, false);
+        let plan = plan(items, false, false, out);
         self.fetch_pages(id, uids, &plan, true, &mut Outcome::default(), out).await
     }
 
@@ -174,7 +176,8 @@ impl Conversation {
         outcome: &mut Outcome,
         out: &mut Output,
     ) -> Result<bool, Abort> {
-        let needs_file = plan.bytes || plan.parts.header && message.header.is_none();
+        let with_header = plan.parts.header || plan.parts.common;
+        let needs_file = plan.bytes || with_header && message.header.is_none();
         let file = match needs_file && message.bytes.is_none() {
             false => None,
             true => match self.selected()?.open_message(id, message.uid).await {
@@ -186,7 +189,7 @@ impl Conversation {
                 }
             },
         };
-        if plan.parts.header && message.header.is_none() && message.facts.is_none() {
+        if with_header && message.header.is_none() && message.facts.is_none() {
             // A header too long to be at hand is looked for in the message.
             let parts = MessageParts { facts: true, ..MessageParts::default() };
             let one = UidSet::from_iter([message.uid]);
@@ -204,7 +207,7 @@ impl Conversation {
         }
         let printer = Printer { view, message: &message, file: file.as_ref(), outcome };
         out.raw("* ").number(seq.into()).raw(" FETCH (");
-        printer.print(&plan.items, marked, out).await?;
+        printer.print(plan, marked, out).await?;
         out.raw(")\r\n").flow().await?;
         Ok(true)
     }
@@ -252,8 +255,31 @@ impl Conversation {
     }
 }
 
+/// What stands before the value of a section: the same for every message.
+fn label(item: &FetchItem, out: &mut Output) {
+    match item {
+        FetchItem::Section(fetch) => {
+            section::name(out, &fetch.section, fetch.partial);
+            out.raw(" ");
+        }
+        FetchItem::Binary { part, partial, .. } => {
+            section::numbers(out.raw("BINARY["), part);
+            section::origin(out.raw("]"), *partial);
+            out.raw(" ");
+        }
+        FetchItem::BinarySize { part } => {
+            section::numbers(out.raw("BINARY.SIZE["), part);
+            out.raw("] ");
+        }
+        FetchItem::Rfc822 => _ = out.raw("RFC822 "),
+        FetchItem::Rfc822Header => _ = out.raw("RFC822.HEADER "),
+        FetchItem::Rfc822Text => _ = out.raw("RFC822.TEXT "),
+        _ => {}
+    }
+}
+
 /// What these items need.
-fn plan(mut items: Vec<FetchItem>, uid: bool, mod_seq: bool) -> Plan {
+fn plan(mut items: Vec<FetchItem>, uid: bool, mod_seq: bool, out: &mut Output) -> Plan {
     // RFC 9051 §6.4.9, RFC 7162 §3.1.4.1: told even where not asked for.
     if uid && !items.contains(&FetchItem::Uid) {
         items.insert(0, FetchItem::Uid);
@@ -261,7 +287,8 @@ fn plan(mut items: Vec<FetchItem>, uid: bool, mod_seq: bool) -> Plan {
     if mod_seq && !items.contains(&FetchItem::ModSeq) {
         items.push(FetchItem::ModSeq);
     }
-    let mut plan = Plan { items, parts: MessageParts::default(), bytes: false, seen: false };
+    let labels = items.iter().map(|item| out.aside(|out| label(item, out))).collect();
+    let mut plan = Plan { items, labels, parts: MessageParts::default(), bytes: false, seen: false };
     for item in &plan.items {
         match item {
             FetchItem::Envelope | FetchItem::Body | FetchItem::BodyStructure | FetchItem::Preview { .. } => {
@@ -270,13 +297,16 @@ fn plan(mut items: Vec<FetchItem>, uid: bool, mod_seq: bool) -> Plan {
             FetchItem::Section(SectionFetch { section, peek, .. }) => {
                 plan.seen |= !peek;
                 match is_top_header(section) {
+                    true if has_common_fields(section) => plan.parts.common = true,
                     true => plan.parts.header = true,
-                    false => (plan.bytes, plan.parts.facts) = (true, true),
+                    false => {
+                        plan.bytes = true;
+                        plan.parts.facts |= !section.part.is_empty() || section.text.is_some();
+                    }
                 }
             }
-            FetchItem::Rfc822 | FetchItem::Rfc822Text => {
-                (plan.bytes, plan.seen, plan.parts.facts) = (true, true, true);
-            }
+            FetchItem::Rfc822 => (plan.bytes, plan.seen) = (true, true),
+            FetchItem::Rfc822Text => (plan.bytes, plan.seen, plan.parts.facts) = (true, true, true),
             FetchItem::Rfc822Header => plan.parts.header = true,
             FetchItem::Binary { peek, .. } => {
                 (plan.bytes, plan.parts.facts) = (true, true);
@@ -305,6 +335,12 @@ pub(super) fn is_top_header(section: &Section) -> bool {
         Some(SectionText::Header | SectionText::HeaderFields(_) | SectionText::HeaderFieldsNot(_))
     );
     section.part.is_empty() && of_header
+}
+
+/// Whether a section asks for nothing but fields that lie together for every message.
+fn has_common_fields(section: &Section) -> bool {
+    let common = |name: &String| COMMON_FIELDS.iter().any(|known| known.eq_ignore_ascii_case(name));
+    matches!(&section.text, Some(SectionText::HeaderFields(names)) if names.iter().all(common))
 }
 
 /// RFC 9394 §3.3: those from one place to another, in the order of their UIDs.
