@@ -51,7 +51,9 @@ impl Window {
     /// The window of a URL's path.
     pub(crate) fn of(path: &str) -> Window {
         let Some(rest) = path.strip_prefix(DAV) else {
-            return if path.starts_with(WEBDAV) { Window::WebDav } else { Window::Own };
+            let is_webdav =
+                path.strip_prefix(WEBDAV).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+            return if is_webdav { Window::WebDav } else { Window::Own };
         };
         match rest.trim_start_matches('/').split('/').next() {
             Some("files") => Window::Files,
@@ -132,7 +134,8 @@ pub(crate) fn with_account<'a>(reference: &'a [u8], account: &str) -> Cow<'a, [u
     let begins = |at: usize| {
         at == 0 || !reference[..at].ends_with(b"/") && reference[..at].windows(3).any(|w| w == b"://")
     };
-    match found.filter(|at| begins(*at)) {
+    let ends = |at: usize| matches!(reference.get(at + WEBDAV.len()), None | Some(b'/'));
+    match found.filter(|at| begins(*at) && ends(*at)) {
         None => Cow::Borrowed(reference),
         Some(at) => {
             let mut named = reference[..at].to_vec();
@@ -176,6 +179,7 @@ mod tests {
             ("/remote.php/webdav/a", "/remote.php/dav/files/al%25ice/a"),
             ("http://host/remote.php/webdav/", "http://host/remote.php/dav/files/al%25ice/"),
             ("/dav/alice/remote.php/webdav/a", "/dav/alice/remote.php/webdav/a"),
+            ("/remote.php/webdavx", "/remote.php/webdavx"),
         ];
         for (given, named) in table {
             assert_eq!(with_account(given.as_bytes(), "al%ice"), named.as_bytes(), "{given}");
