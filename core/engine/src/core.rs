@@ -90,6 +90,8 @@ pub(crate) struct Shared {
     pub retired_packs: Mutex<BTreeMap<u64, u64>>,
     /// A mail waits to be sent.
     pub posted: Notify,
+    /// Mails being sent, and messages being mailed.
+    pub claims: crate::post::Claims,
     pub spans: Arc<crate::mail::spans::SpanWakes>,
     /// Memory for messages being taken in, in KiB.
     mail_room: Arc<tokio::sync::Semaphore>,
@@ -127,6 +129,7 @@ impl Core {
             deliveries: Default::default(),
             retired_packs: Mutex::default(),
             posted: Notify::new(),
+            claims: Default::default(),
             spans: Arc::default(),
             mail_room: Arc::new(tokio::sync::Semaphore::new(MAIL_ROOM_KIB)),
             accounts: RwLock::default(),

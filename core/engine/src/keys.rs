@@ -431,6 +431,11 @@ pub mod global {
         with(b"gz".to_vec(), name.as_bytes())
     }
 
+    /// What a gateway keeps for itself and may replace, by name.
+    pub fn note(name: &str) -> Vec<u8> {
+        with(b"gN".to_vec(), name.as_bytes())
+    }
+
     /// A sign-in at the web page, by the keyed hash of its token.
     pub fn web_session(hash: &[u8; 32]) -> Vec<u8> {
         with(b"gw".to_vec(), hash)

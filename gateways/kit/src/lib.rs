@@ -24,6 +24,7 @@
 
 mod auth;
 mod body;
+mod fetch;
 mod gateway;
 mod http_server;
 mod listener;
@@ -36,13 +37,14 @@ mod watch;
 
 pub use auth::{Authorization, parse_authorization};
 pub use body::{RequestBody, ResponseBody, empty_body, full_body, stream_body};
+pub use fetch::{FetchError, Get, HttpsClient};
 pub use gateway::{Gateway, Mount, MountPath, Stop};
 pub use http_server::{HttpOptions, serve_http};
 pub use listener::{Accepted, Binding, Connection, ListenError, Listener, StartTls};
 pub use peer::{Network, NetworkError, Peer, client_address};
 pub use router::HttpRouter;
 pub use tcp_server::{TcpOptions, serve_tcp};
-pub use tls::{Tls, TlsError};
+pub use tls::{Tls, TlsError, read_certificates};
 
 #[cfg(test)]
 mod tests;

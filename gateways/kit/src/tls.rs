@@ -16,6 +16,12 @@ use rustls::sign::CertifiedKey;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TlsError(String);
 
+impl TlsError {
+    pub(crate) fn new(text: String) -> TlsError {
+        TlsError(text)
+    }
+}
+
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -76,6 +82,22 @@ impl Tls {
 impl ResolvesServerCert for Shared {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.current.read().clone())
+    }
+}
+
+/// The certificates in a PEM file, as DER.
+///
+/// # Errors
+/// [`TlsError`] when it cannot be read or holds none.
+pub fn read_certificates(file: &Path) -> Result<Vec<Vec<u8>>, TlsError> {
+    let wrong = |what: String| TlsError(format!("{}: {what}", file.display()));
+    let read: Result<Vec<CertificateDer<'static>>, _> =
+        CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
+    let read =
+        read.map_err(|error| wrong(format!("no certificate can be read ({error}); give a PEM file")))?;
+    match read.is_empty() {
+        true => Err(wrong("no certificate is in this file; give a PEM file".into())),
+        false => Ok(read.into_iter().map(|one| one.as_ref().to_vec()).collect()),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use allod_admin::{Failure, Served};
 use allod_core::Core;
-use allod_kit::{Binding, Listener, StartTls, Tls};
+use allod_kit::{Binding, Listener, StartTls, Tls, read_certificates};
 use allod_smtp::{ALPN, Found, Options, Records, Role, Smarthost, SmarthostTls, Smtp};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -87,6 +87,9 @@ pub fn options(settings: &Settings) -> Result<Options, String> {
     options.postmaster = set.postmaster;
     options.hour_recipients_max = set.hour_recipients_max.unwrap_or(options.hour_recipients_max);
     options.address_connections_max = set.address_connections_max.unwrap_or(options.address_connections_max);
+    if let Some(file) = &set.trusted_certificates {
+        options.trusted = read_certificates(file).map_err(|error| error.to_string())?;
+    }
     options.relay_port = set.relay_port.unwrap_or(options.relay_port);
     options.relay_loopback = set.relay_loopback.unwrap_or(false);
     Ok(options)

@@ -41,6 +41,8 @@ pub struct SmtpServing {
     pub hour_recipients_max: Option<usize>,
     /// Connections from one address at once.
     pub address_connections_max: Option<usize>,
+    /// A file of certificates (PEM) that are believed beside those of the system: of a smarthost of one's own.
+    pub trusted_certificates: Option<PathBuf>,
     /// The port of other servers, for tests.
     pub relay_port: Option<u16>,
     /// Send to servers on this machine too, for tests.
@@ -90,6 +92,7 @@ impl SmtpServing {
             postmaster: self.postmaster.or(other.postmaster),
             hour_recipients_max: self.hour_recipients_max.or(other.hour_recipients_max),
             address_connections_max: self.address_connections_max.or(other.address_connections_max),
+            trusted_certificates: self.trusted_certificates.or(other.trusted_certificates),
             relay_port: self.relay_port.or(other.relay_port),
             relay_loopback: self.relay_loopback.or(other.relay_loopback),
         }

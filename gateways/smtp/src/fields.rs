@@ -26,6 +26,21 @@ pub(crate) fn without(message: &[u8], mut unwanted: impl FnMut(&Field<'_>, &[u8]
     kept
 }
 
+/// With each end of line as mail has it: a text that somebody wrote may have others.
+pub(crate) fn with_crlf(bytes: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::with_capacity(bytes.len() + 16);
+    let mut last = 0;
+    for &byte in bytes {
+        match byte {
+            b'\n' if last == b'\r' => {}
+            b'\r' | b'\n' => whole.extend_from_slice(b"\r\n"),
+            byte => whole.push(byte),
+        }
+        last = byte;
+    }
+    whole
+}
+
 /// The time as a field has it (RFC 5322 §3.3).
 pub(crate) fn date(secs: i64) -> String {
     let at = jiff::Timestamp::from_second(secs).unwrap_or_default();
@@ -50,6 +65,7 @@ mod tests {
         let kept = without(message, |field, _| is(field, "Bcc"));
         assert_eq!(kept, b"A: 1\r\nB: 2\r\n\r\nBcc: body\r\n");
         assert_eq!(count(message, "bcc"), 2);
+        assert_eq!(with_crlf(b"a\r\nb\nc\rd\r\r\n\n"), b"a\r\nb\r\nc\r\nd\r\n\r\n\r\n");
         assert_eq!(date(0), "Thu, 01 Jan 1970 00:00:00 +0000");
     }
 }

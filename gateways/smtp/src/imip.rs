@@ -121,7 +121,7 @@ fn written(shared: &Shared, claimed: &Claimed, from: &str, to: &str) -> Vec<u8> 
         .message_id(format!("{}@{domain}", shared.unique()))
         .body(MimePart::new("multipart/alternative", parts));
     // Invariant: writing into memory does not fail.
-    builder.write_to_vec().unwrap_or_default()
+    crate::fields::with_crlf(&builder.write_to_vec().unwrap_or_default())
 }
 
 /// Gives the calendar parts of a mail that arrived to the account's calendars, as far as its author was verified.

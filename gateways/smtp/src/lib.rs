@@ -50,6 +50,7 @@ use parking_lot::Mutex;
 pub use records::{Found, Record, Records};
 pub use shared::{Options, Role, Smarthost, SmarthostTls};
 
+use crate::limits::Times;
 use crate::shared::Shared;
 
 /// What is offered in a TLS handshake: SMTP has no name there.
@@ -64,7 +65,11 @@ pub struct Smtp {
 impl Smtp {
     /// A gateway to the accounts of `core`, without listeners yet.
     pub fn new(core: Core, options: Options) -> Smtp {
-        Smtp { shared: Arc::new(Shared::new(core, options)), listeners: Mutex::default() }
+        Smtp::with_times(core, options, Times::default())
+    }
+
+    fn with_times(core: Core, options: Options, times: Times) -> Smtp {
+        Smtp { shared: Arc::new(Shared::new(core, options, times)), listeners: Mutex::default() }
     }
 
     /// Adds a listener for [`Gateway::serve`]; `start_tls` is offered on its connections unless they are encrypted.

@@ -35,21 +35,46 @@ pub(crate) const ERRORS_MAX: u32 = 20;
 /// Errors of one connection, before each answer to one is slowed down.
 pub(crate) const ERRORS_FREE: u32 = 3;
 /// Pause before the answer to an error.
-pub(crate) const TARPIT: Duration = Duration::from_millis(500);
+#[allow(unexpected_cfgs, reason = "the fuzzer's builds set it, and have no time to wait")]
+pub(crate) const TARPIT: Duration = Duration::from_millis(if cfg!(fuzzing) { 0 } else { 500 });
 /// Failed logins of one connection, before it ends.
 pub(crate) const FAILED_LOGINS_MAX: u32 = 5;
 /// `Received` fields of a mail that goes round in circles (RFC 5321 §6.3: at least 100).
 pub(crate) const HOPS_MAX: usize = 100;
+/// How long a peer may take; tests have less patience.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    /// Longest wait for a command.
+    pub(crate) command: Duration,
+    /// Longest pause within a message.
+    pub(crate) data_pause: Duration,
+    /// Longest time for all of a message to arrive.
+    pub(crate) data: Duration,
+    /// Longest time of a connection.
+    pub(crate) connection: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Times {
+            command: COMMAND_TIME_MAX,
+            data_pause: DATA_PAUSE_MAX,
+            data: DATA_TIME_MAX,
+            connection: CONNECTION_TIME_MAX,
+        }
+    }
+}
+
 /// Longest wait for a command. RFC 5321 §4.5.3.2.7: 5 minutes.
-pub(crate) const COMMAND_TIME_MAX: Duration = Duration::from_secs(300);
+const COMMAND_TIME_MAX: Duration = Duration::from_secs(300);
 /// Longest pause within a message. RFC 5321 §4.5.3.2.5: 3 minutes.
-pub(crate) const DATA_PAUSE_MAX: Duration = Duration::from_secs(180);
+const DATA_PAUSE_MAX: Duration = Duration::from_secs(180);
 /// Longest time for all of a message to arrive.
-pub(crate) const DATA_TIME_MAX: Duration = Duration::from_secs(1800);
+const DATA_TIME_MAX: Duration = Duration::from_secs(1800);
 /// Longest time that a peer may take nothing of an answer.
 pub(crate) const WRITE_TIME_MAX: Duration = Duration::from_secs(60);
 /// Longest time of a connection.
-pub(crate) const CONNECTION_TIME_MAX: Duration = Duration::from_secs(3 * 3600);
+const CONNECTION_TIME_MAX: Duration = Duration::from_secs(3 * 3600);
 /// Answers held back for a peer that pipelines, in bytes.
 pub(crate) const ANSWERS_BYTES_MAX: usize = 64 << 10;
 
@@ -104,6 +129,11 @@ impl<K: Hash + Eq + Clone> Counts<K> {
     /// At most so many of one key.
     pub(crate) fn new(max: usize) -> Arc<Self> {
         Arc::new(Counts { max, taken: Mutex::default() })
+    }
+
+    /// How many places of a key are free.
+    pub(crate) fn room(&self, key: &K) -> usize {
+        self.max - self.taken.lock().get(key).copied().unwrap_or(0).min(self.max)
     }
 
     /// A place; `None` when all are taken.
@@ -183,6 +213,7 @@ mod tests {
         let counts = Counts::new(1);
         let place = Counts::take(&counts, 1).unwrap();
         assert!(Counts::take(&counts, 1).is_none());
+        assert_eq!((counts.room(&1), counts.room(&2)), (0, 1));
         assert!(Counts::take(&counts, 2).is_some());
         drop(place);
         assert!(Counts::take(&counts, 1).is_some());

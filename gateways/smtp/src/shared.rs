@@ -8,7 +8,8 @@ use zeroize::Zeroizing;
 
 use crate::dns::Dns;
 use crate::intake::Greylist;
-use crate::limits::{Budget, Counts, HELD_BYTES_MAX, Hourly};
+use crate::limits::{Budget, Counts, HELD_BYTES_MAX, Hourly, Times};
+use crate::outbound::Policies;
 use crate::sign::Keys;
 
 /// Recipients that one account writes to in an hour, when nothing is set.
@@ -52,6 +53,10 @@ pub struct Options {
     pub address_connections_max: usize,
     /// The port of next hops.
     pub relay_port: u16,
+    /// The port at which policies of MTA-STS are asked for.
+    pub policy_port: u16,
+    /// Certificates (DER) that are believed beside those of the system: of a smarthost, or of servers of the house.
+    pub trusted: Vec<Vec<u8>>,
     /// Send to next hops on this machine too; without it, who names this machine in his DNS reaches nothing here.
     pub relay_loopback: bool,
 }
@@ -70,6 +75,8 @@ impl Default for Options {
             hour_recipients_max: HOUR_RECIPIENTS_MAX,
             address_connections_max: ADDRESS_CONNECTIONS_MAX,
             relay_port: 25,
+            policy_port: 443,
+            trusted: Vec::new(),
             relay_loopback: false,
         }
     }
@@ -109,10 +116,12 @@ pub(crate) struct Shared {
     pub(crate) addresses: Arc<Counts<IpAddr>>,
     pub(crate) hourly: Hourly,
     pub(crate) greylist: Greylist,
+    pub(crate) times: Times,
+    pub(crate) policies: Policies,
 }
 
 impl Shared {
-    pub(crate) fn new(core: Core, options: Options) -> Shared {
+    pub(crate) fn new(core: Core, options: Options, times: Times) -> Shared {
         Shared {
             dns: Dns::new(options.resolver),
             keys: Keys::default(),
@@ -120,6 +129,8 @@ impl Shared {
             addresses: Counts::new(options.address_connections_max),
             hourly: Hourly::new(options.hour_recipients_max),
             greylist: Greylist::default(),
+            times,
+            policies: Policies::default(),
             core,
             options,
         }

@@ -23,7 +23,7 @@ const FLOORS: [(&str, u32); 16] = [
 ];
 
 /// Outside crates with one home, and the packages that may name them.
-const HOMES: [(&str, &[&str]); 29] = [
+const HOMES: [(&str, &[&str]); 30] = [
     ("redb", &["allod-meta"]),
     ("fjall", &["allod-meta"]),
     ("sled", &["allod-meta"]),
@@ -47,6 +47,7 @@ const HOMES: [(&str, &[&str]); 29] = [
     ("hyper", &["allod-kit"]),
     ("hyper-util", &["allod-kit"]),
     ("rustls", &["allod-kit", "allod-smtp"]),
+    ("rustls-platform-verifier", &["allod-kit"]),
     ("tokio-rustls", &["allod-kit", "allod-smtp"]),
     ("askama", &["allod-web"]),
     ("rust-embed", &["allod-web"]),

@@ -130,15 +130,15 @@ struct Row {
     since: Timestamp,
     size: u64,
     content: ContentId,
-    /// Whoever claimed it has it until then.
-    claimed: Timestamp,
+    /// A claim of earlier versions, which lay here. Deliberately not looked at: whoever made it is gone.
+    claimed_before: Timestamp,
 }
 
 impl Row {
     /// When there is something to do next; none when all is settled.
     fn next(&self) -> Option<Timestamp> {
         let waiting = self.recipients.iter().filter(|one| one.state == RecipientState::Waiting);
-        waiting.map(|one| one.next.max(self.claimed)).min()
+        waiting.map(|one| one.next).min()
     }
 
     fn queued(self, id: String, account: String) -> Queued {
@@ -210,7 +210,7 @@ impl Session {
                 since: commit.now,
                 size: message.size(),
                 content,
-                claimed: Timestamp(0),
+                claimed_before: Timestamp(0),
             };
             commit.txn.put(&commit.keys.queued(id), &encode(&row))?;
             Ok(id)
@@ -246,7 +246,15 @@ impl Queue {
     /// `NotFound`, `Unavailable`, `Corrupt`.
     pub async fn list(&self, account: Option<&str>, most: usize) -> Result<Vec<Queued>> {
         let (core, account) = (self.0.clone(), account.map(str::to_owned));
-        blocking(move || core.queued(account.as_deref(), most, |_| true)).await
+        blocking(move || {
+            let mut found = Vec::new();
+            core.each_queued(account.as_deref(), |account, id, row| {
+                found.push(row.queued(id.to_owned(), account.to_owned()));
+                found.len() >= most
+            })?;
+            Ok(found)
+        })
+        .await
     }
 
     /// When there is something to send next.
@@ -254,43 +262,54 @@ impl Queue {
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     pub async fn next(&self) -> Result<Option<Timestamp>> {
-        let core = self.0.clone();
+        let (core, now) = (self.0.clone(), self.0.0.env.now());
         blocking(move || {
             let mut next: Option<Timestamp> = None;
-            core.queued(None, 0, |row| {
-                next = row.next().into_iter().chain(next).min();
-                false
+            core.each_queued(None, |_, id, row| {
+                let claimed = core.0.claims.until(id).unwrap_or(Timestamp(0));
+                next = row.next().map(|due| due.max(claimed)).into_iter().chain(next).min();
+                // Nothing comes before what is due already.
+                next.is_some_and(|next| next <= now)
             })?;
             Ok(next)
         })
         .await
     }
 
-    /// Takes up to `most` mails with a recipient to be tried now, for a time; nobody else gets them until then.
+    /// Takes up to `most` mails with a recipient to be tried now, for a time; nobody else gets them until then, or until
+    /// they are settled or given back. A restart of the server gives all of them back. `wanted` chooses among them.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
-    pub async fn claim(&self, most: usize, lease: Duration) -> Result<Vec<Queued>> {
+    pub async fn claim(
+        &self,
+        most: usize,
+        lease: Duration,
+        mut wanted: impl FnMut(&Queued) -> bool + Send + 'static,
+    ) -> Result<Vec<Queued>> {
         let (core, now) = (self.0.clone(), self.0.0.env.now());
-        let due = move |row: &Row| row.next().is_some_and(|next| next <= now);
-        let found = blocking(move || core.queued(None, most, due)).await?;
         let until = now.plus_secs(lease.as_secs().max(1) as i64);
-        let mut claimed = Vec::with_capacity(found.len());
-        for mail in found {
-            let taken = self
-                .change(&mail.id, move |row| {
-                    let free = row.next().is_some_and(|next| next <= now);
-                    if free {
-                        row.claimed = until;
+        blocking(move || {
+            let mut claimed = Vec::new();
+            core.each_queued(None, |account, id, row| {
+                let due = row.next().is_some_and(|next| next <= now);
+                if due && claimed.len() < most && core.0.claims.is_free(id, now) {
+                    let mail = row.queued(id.to_owned(), account.to_owned());
+                    if wanted(&mail) && core.0.claims.take(id, now, until) {
+                        claimed.push(mail);
                     }
-                    free
-                })
-                .await?;
-            if taken == Some(true) {
-                claimed.push(mail);
-            }
-        }
-        Ok(claimed)
+                }
+                claimed.len() >= most
+            })?;
+            Ok(claimed)
+        })
+        .await
+    }
+
+    /// Gives back a mail that was claimed, as it is.
+    pub fn give_back(&self, id: &str) {
+        self.0.0.claims.give_back(id);
+        self.0.0.posted.notify_one();
     }
 
     /// The bytes of a mail.
@@ -307,15 +326,25 @@ impl Queue {
         reader.whole().await
     }
 
-    /// Says what came of trying a mail, for each recipient in order. A mail all of whose recipients are settled leaves
-    /// the queue. Returns what is left.
+    /// Says what came of trying a mail, for each recipient in order, and gives it back. A mail all of whose recipients
+    /// are settled leaves the queue. Returns what is left.
     ///
     /// # Errors
     /// `NotFound` when the mail is gone; `Unavailable`.
     pub async fn settle(&self, id: &str, attempts: Vec<Attempt>) -> Result<Option<Queued>> {
+        let left = self.note(id, attempts).await;
+        self.0.0.claims.give_back(id);
+        left
+    }
+
+    /// As [`Queue::settle`], but the mail stays claimed while other recipients are still being tried: what one server
+    /// took is on record before another one has answered.
+    ///
+    /// # Errors
+    /// As [`Queue::settle`].
+    pub async fn note(&self, id: &str, attempts: Vec<Attempt>) -> Result<Option<Queued>> {
         let now = self.0.0.env.now();
         self.change(id, move |row| {
-            row.claimed = Timestamp(0);
             for (one, attempt) in row.recipients.iter_mut().zip(&attempts) {
                 one.note(attempt, now);
             }
@@ -333,14 +362,13 @@ impl Queue {
         self.change(id, |row| row.recipients.iter_mut().for_each(|one| one.told_late = true)).await.map(drop)
     }
 
-    /// Has a mail tried now.
+    /// Has a mail tried now, or when the try that is under way is over.
     ///
     /// # Errors
     /// `NotFound`.
     pub async fn retry(&self, id: &str) -> Result<()> {
         let changed = self.change(id, |row| {
             row.recipients.iter_mut().for_each(|one| one.next = Timestamp(0));
-            row.claimed = Timestamp(0);
         });
         changed.await?.ok_or_else(Error::not_found)?;
         self.0.0.posted.notify_one();
@@ -413,30 +441,22 @@ impl QueuedRecipient {
 }
 
 impl Core {
-    fn queued(
-        &self,
-        account: Option<&str>,
-        most: usize,
-        mut wanted: impl FnMut(&Row) -> bool,
-    ) -> Res<Vec<Queued>> {
+    /// Hands the rows to `look`, with the account's name and their own, until it says that it has seen enough.
+    fn each_queued(&self, account: Option<&str>, mut look: impl FnMut(&str, &str, Row) -> bool) -> Res<()> {
         let view = self.view()?;
-        let mut found = Vec::new();
+        let mut enough = false;
         for record in self.account_records()? {
-            if account.is_some_and(|name| name != record.name) {
+            if enough || account.is_some_and(|name| name != record.name) {
                 continue;
             }
             let prefix = Keys::new(record.id).queue();
             view.each(&KeyRange::prefix(&prefix), prefix.len(), |key, value| {
-                let row: Row = decode(value)?;
-                if wanted(&row) {
-                    let id = name(record.id, number_at(key).unwrap_or(0));
-                    found.push(row.queued(id, record.name.clone()));
-                }
-                let full = found.len() >= most && most > 0;
-                Ok(if full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+                let id = name(record.id, number_at(key).unwrap_or(0));
+                enough = look(&record.name, &id, decode(value)?);
+                Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
             })?;
         }
-        Ok(found)
+        Ok(())
     }
 }
 

@@ -45,8 +45,8 @@ pub struct Job {
     pub made: Timestamp,
     /// How many rows its bytes take.
     pub pieces: u32,
-    /// Whoever claimed it has it until then.
-    pub claimed: Timestamp,
+    /// A claim of earlier versions, which lay here. Deliberately not looked at: whoever made it is gone.
+    pub claimed_before: Timestamp,
 }
 
 impl Job {
@@ -72,7 +72,7 @@ impl Job {
             silent,
             made: now,
             pieces: message.bytes.len().div_ceil(PIECE_BYTES) as u32,
-            claimed: Timestamp(0),
+            claimed_before: Timestamp(0),
         }
     }
 

@@ -12,7 +12,6 @@ use crate::fault::Res;
 use crate::keys::Keys;
 use crate::operator::Operator;
 use crate::reading::Records;
-use crate::record::encode;
 
 /// How long a message waits for somebody to mail it, in seconds.
 const WAIT_SECS_MAX: i64 = 7 * 86_400;
@@ -84,54 +83,40 @@ impl Outbox {
     }
 
     /// Takes up to `most` messages for a time; nobody else gets them until then. What is not settled in time comes
-    /// again.
+    /// again, and after a restart of the server everything does.
     ///
     /// # Errors
     /// `Unavailable`, `Corrupt`.
     pub async fn claim(&self, most: usize, lease: Duration) -> Result<Vec<Claimed>> {
         let core = self.0.clone();
         let now = core.0.env.now();
-        let free = crate::core::blocking(move || core.outside(most, |job| job.claimed <= now)).await?;
         let until = now.plus_secs(lease.as_secs().max(1) as i64);
-        let mut claimed = Vec::with_capacity(free.len());
-        for one in free {
-            let (account, id) = parse_id(&one.id)?;
-            let sender = self.0.account(account)?;
-            let taken = self
-                .0
-                .step(&sender, move |commit| {
-                    let row = job::row(commit.keys, job::OUTSIDE, id);
-                    let known: Option<Job> = commit.txn.record(&row)?;
-                    let Some(job) = known.filter(|job| job.claimed <= now) else { return Ok(false) };
-                    commit.txn.put(&row, &encode(&Job { claimed: until, ..job }))?;
-                    Ok(true)
-                })
-                .await?;
-            if taken {
-                claimed.push(one);
-            }
-        }
-        Ok(claimed)
+        let claims = self.0.clone();
+        let free = move |id: &str| claims.0.claims.is_free(id, now);
+        let free = crate::core::blocking(move || core.outside(most, free)).await?;
+        Ok(free.into_iter().filter(|one| self.0.0.claims.take(&one.id, now, until)).collect())
     }
 
     /// Says what became of a message. Settling twice is as settling once.
     ///
     /// # Errors
     /// `NotFound` for a name that is none; `Unavailable`.
-    pub async fn settle(&self, id: &str, outcome: Settled) -> Result<()> {
-        let (account, id) = parse_id(id)?;
+    pub async fn settle(&self, name: &str, outcome: Settled) -> Result<()> {
+        let (account, id) = parse_id(name)?;
         let sender = self.0.account(account)?;
         let row = job::row(sender.keys(), job::OUTSIDE, id);
         let Some(job) = ({ self.0.view()?.record::<Job>(&row)? }) else { return Ok(()) };
         match outcome {
             Settled::Later => {
-                let free = Job { claimed: Timestamp(0), ..job };
-                return self.0.step(&sender, move |commit| Ok(commit.txn.put(&row, &encode(&free))?)).await;
+                self.0.0.claims.give_back(name);
+                return Ok(());
             }
             Settled::Failed(code) => self.0.note_status(&sender, &job.uid, &job.to, code).await?,
             Settled::Sent => {}
         }
-        self.0.step(&sender, move |commit| job::finish(commit, job::OUTSIDE, id)).await
+        self.0.step(&sender, move |commit| job::finish(commit, job::OUTSIDE, id)).await?;
+        self.0.0.claims.give_back(name);
+        Ok(())
     }
 }
 
@@ -150,14 +135,14 @@ impl Core {
         Ok(())
     }
 
-    fn outside(&self, most: usize, wanted: impl Fn(&Job) -> bool) -> Res<Vec<Claimed>> {
+    fn outside(&self, most: usize, wanted: impl Fn(&str) -> bool) -> Res<Vec<Claimed>> {
         let view = self.view()?;
         let mut found = Vec::new();
         for record in self.account_records()? {
             let sender = self.account(record.id)?;
             let jobs: Vec<(JobId, Job)> =
                 job::list(&view, Keys::new(record.id), job::OUTSIDE, None, SCAN_MAX)?;
-            for (id, job) in jobs.into_iter().filter(|(_, job)| wanted(job)) {
+            for (id, job) in jobs.into_iter().filter(|(id, _)| wanted(&id.text(record.id))) {
                 if found.len() == most {
                     return Ok(found);
                 }

@@ -70,11 +70,16 @@ async fn a_mail_waits_until_each_recipient_is_settled() {
     bench.core.collect(true).await.unwrap();
     bench.assert_clean().await;
     let lease = Duration::from_secs(60);
-    let claimed = queue.claim(10, lease).await.unwrap();
+    let claimed = queue.claim(10, lease, |_| true).await.unwrap();
     assert_eq!((claimed.len(), claimed[0].recipients.len()), (1, 2));
-    assert!(queue.claim(10, lease).await.unwrap().is_empty(), "claimed");
+    assert!(queue.claim(10, lease, |_| true).await.unwrap().is_empty(), "claimed");
     bench.clock.advance_secs(61);
-    assert_eq!(queue.claim(10, lease).await.unwrap().len(), 1, "whoever claimed it died");
+    assert!(queue.claim(10, lease, |_| false).await.unwrap().is_empty(), "not wanted");
+    assert_eq!(queue.claim(10, lease, |_| true).await.unwrap().len(), 1, "whoever claimed it hangs");
+    queue.give_back(&id);
+    assert_eq!(queue.claim(10, lease, |_| true).await.unwrap().len(), 1, "given back");
+    queue.note(&id, vec![Attempt::Untried, Attempt::Untried]).await.unwrap();
+    assert!(queue.claim(10, lease, |_| true).await.unwrap().is_empty(), "noted, and still claimed");
 
     let later = bench.core.now().plus_secs(300);
     let attempts = vec![Attempt::Delivered("250 ok".into()), Attempt::Later("451 busy".into(), later)];
@@ -82,9 +87,9 @@ async fn a_mail_waits_until_each_recipient_is_settled() {
     assert_eq!(left.recipients[0].state, RecipientState::Delivered);
     assert_eq!((left.recipients[1].tries, left.recipients[1].answer.as_str()), (1, "451 busy"));
     assert_eq!(queue.next().await.unwrap(), Some(later));
-    assert!(queue.claim(10, lease).await.unwrap().is_empty(), "not yet");
+    assert!(queue.claim(10, lease, |_| true).await.unwrap().is_empty(), "not yet");
     queue.retry(&id).await.unwrap();
-    assert_eq!(queue.claim(10, lease).await.unwrap().len(), 1);
+    assert_eq!(queue.claim(10, lease, |_| true).await.unwrap().len(), 1);
     let left = queue.settle(&id, vec![Attempt::Untried, Attempt::Failed("550 no".into())]).await.unwrap();
     assert_eq!(left, None);
     assert!(queue.list(None, 10).await.unwrap().is_empty());
@@ -118,9 +123,9 @@ async fn what_may_not_be_sent_is_refused() {
     };
     send(&session, held).await.unwrap();
     let queue = bench.core.operator().queue();
-    assert!(queue.claim(1, Duration::from_secs(9)).await.unwrap().is_empty());
+    assert!(queue.claim(1, Duration::from_secs(9), |_| true).await.unwrap().is_empty());
     bench.clock.advance_secs(501);
-    assert_eq!(queue.claim(1, Duration::from_secs(9)).await.unwrap().len(), 1);
+    assert_eq!(queue.claim(1, Duration::from_secs(9), |_| true).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -266,4 +271,34 @@ mod arriving {
         assert!(!answered(from("z@x.org"), "").await, "back");
         bench.assert_clean().await;
     }
+}
+
+#[tokio::test]
+async fn a_restart_frees_what_was_being_sent() {
+    let (bench, session) = bench().await;
+    send(&session, envelope("alice@example.org", &["a@x.org"])).await.unwrap();
+    let lease = Duration::from_secs(1800);
+    assert_eq!(bench.core.operator().queue().claim(1, lease, |_| true).await.unwrap().len(), 1);
+    let mut options = Options::new(BlobConfig::new("memory:///"));
+    (options.env, _) = Env::simulated(43, bench.core.now());
+    // The process was killed: another one opens the store.
+    let core =
+        Core::open(bench.core.0.store.clone(), MasterKey::from_bytes(&[7; 32]), options).await.unwrap();
+    assert_eq!(core.operator().queue().claim(1, lease, |_| true).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn notes_are_replaced_and_found_by_their_beginning() {
+    let (bench, _session) = bench().await;
+    let operator = bench.core.operator();
+    for (name, bytes) in [("a/2", "two"), ("a/1", "one"), ("b/1", "other"), ("a/1", "uno")] {
+        operator.note(name, Some(bytes.as_bytes())).await.unwrap();
+    }
+    let found = operator.notes("a/", 10).await.unwrap();
+    assert_eq!(found, [("1".to_owned(), b"uno".to_vec()), ("2".to_owned(), b"two".to_vec())]);
+    assert_eq!(operator.notes("a/", 1).await.unwrap().len(), 1);
+    operator.note("a/1", None).await.unwrap();
+    assert_eq!(operator.notes("a/", 10).await.unwrap().len(), 1);
+    let large = vec![0; 49 << 10];
+    assert_eq!(operator.note("c", Some(&large)).await.unwrap_err().kind, ErrorKind::TooLarge);
 }

@@ -4,7 +4,7 @@ use allod_core::{Door, Proof};
 use allod_model::{ErrorKind, Protocol};
 
 use super::{End, Peer};
-use crate::limits::{COMMAND_TIME_MAX, FAILED_LOGINS_MAX, SASL_BYTES_MAX, TARPIT};
+use crate::limits::{FAILED_LOGINS_MAX, SASL_BYTES_MAX, TARPIT};
 use crate::reply::{Reply, refusal};
 use crate::sasl::{self, BEARER_REFUSED, Mechanism, Step};
 use crate::shared::Role;
@@ -76,7 +76,7 @@ impl Peer {
 
     async fn challenge(&mut self, text: &str) -> Result<zeroize::Zeroizing<Vec<u8>>, End> {
         self.wire.raw(format!("334 {}\r\n", sasl::encode(text)).as_bytes());
-        let line = self.wire.line(SASL_BYTES_MAX, COMMAND_TIME_MAX).await?;
+        let line = self.wire.line(SASL_BYTES_MAX, self.shared.times.command).await?;
         Ok(zeroize::Zeroizing::new(line))
     }
 

@@ -15,8 +15,7 @@ use allod_kit::{Accepted, StartTls, Stop};
 use tokio::time::{Instant, timeout_at};
 
 use crate::limits::{
-    COMMAND_TIME_MAX, CONNECTION_TIME_MAX, Counts, ERRORS_FREE, ERRORS_MAX, IDLE_COMMANDS_MAX,
-    LINE_BYTES_MAX, SASL_BYTES_MAX, TARPIT, network,
+    Counts, ERRORS_FREE, ERRORS_MAX, IDLE_COMMANDS_MAX, LINE_BYTES_MAX, SASL_BYTES_MAX, TARPIT, network,
 };
 use crate::reply::Reply;
 use crate::shared::{Role, Shared};
@@ -81,7 +80,7 @@ pub(crate) async fn serve(
         }
         None => return,
     };
-    let wire = Wire::new(connection);
+    let wire = Wire::new(connection, shared.times);
     let tls = wire.is_tls();
     let mut peer = Box::new(Peer {
         wire,
@@ -156,7 +155,7 @@ impl Peer {
 
     async fn greet_and_serve(&mut self) -> End {
         self.wire.say(&Reply::new(220, "", format!("{} ESMTP allod", self.shared.options.hostname)));
-        let until = Instant::now() + CONNECTION_TIME_MAX;
+        let until = Instant::now() + self.shared.times.connection;
         loop {
             match timeout_at(until, self.next()).await {
                 Ok(Ok(())) => {}
@@ -176,7 +175,7 @@ impl Peer {
                 biased;
                 () = stop.cancelled() => return Err(End::bye("4.3.2", "The server stops; come back soon")),
                 () = self.revoked.as_mut() => return Err(End::bye("4.7.0", "The app password was revoked")),
-                line = self.wire.line(bytes_max, COMMAND_TIME_MAX) => line?,
+                line = self.wire.line(bytes_max, self.shared.times.command) => line?,
             }
         };
         if syntax::is_foreign(&line) {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use mail_builder::MessageBuilder;
 use mail_builder::headers::text::Text;
 
-use crate::fields::{count, is, without};
+use crate::fields::{count, is, with_crlf, without};
 use crate::limits::HOPS_MAX;
 use crate::shared::Shared;
 use crate::syntax::{domain_of, mailbox};
@@ -73,7 +73,7 @@ async fn answer(
         builder = builder.in_reply_to(id.clone()).references(id);
     }
     // Invariant: writing into memory does not fail.
-    let mut bytes = builder.write_to_vec().unwrap_or_default();
+    let mut bytes = with_crlf(&builder.write_to_vec().unwrap_or_default());
     if domain.is_ascii() {
         let signed = shared.domain_keys(&domain).await?.sign(&bytes)?;
         bytes = [signed.into_bytes(), bytes].concat();

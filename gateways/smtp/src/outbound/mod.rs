@@ -3,42 +3,49 @@
 mod report;
 mod route;
 mod send;
+mod sts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use allod_core::post::{Attempt, Queue, Queued, RecipientState};
 use allod_kit::Stop;
-use allod_model::Timestamp;
+use allod_model::{ErrorKind, Timestamp};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::delivery::{To, Verdict, deliver};
-use crate::limits::{Counts, Place};
+use crate::limits::Counts;
 use crate::shared::Shared;
 use crate::syntax::domain_of;
 
-pub(crate) use route::NextHop;
+pub(crate) use route::{NextHop, Security};
+use send::Outcome;
+pub(crate) use sts::Policies;
 
 /// Mails sent at once.
 const MAILS_AT_ONCE: usize = 20;
-/// Connections to one domain at once.
-const DOMAIN_CONNECTIONS_MAX: usize = 4;
-/// Pause before it is looked again whether there is a place among them.
-const PLACE_WAIT: Duration = Duration::from_millis(100);
-/// Longest wait for a place.
-const PLACE_TIME_MAX: Duration = Duration::from_secs(10);
+/// Connections to one next hop at once: to a domain's servers, or to the smarthost.
+const HOP_CONNECTIONS_MAX: usize = 4;
+/// Recipients of one transaction (RFC 5321 §4.5.3.1.8: every server takes so many).
+const TRANSACTION_RECIPIENTS_MAX: usize = 100;
 /// For how long a mail is taken from the queue.
 const LEASE: Duration = Duration::from_secs(30 * 60);
 /// Longest time for all of one mail: less than the lease.
 const MAIL_TIME_MAX: Duration = Duration::from_secs(25 * 60);
 /// After this the queue is looked through in any case.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// Part of the time that goes into looking through a long queue in vain: one in so many.
+const LOOK_SHARE: u32 = 5;
 /// At a stop, the time for mails that are just being sent.
 const STOP_TIME_MAX: Duration = Duration::from_secs(6);
+/// Tries to record what came of a mail, while the store cannot be written.
+const RECORD_TRIES_MAX: u32 = 5;
+/// Pause between them.
+const RECORD_PAUSE: Duration = Duration::from_secs(1);
 /// First wait before another try, in seconds; it doubles each time.
 const RETRY_SECS_MIN: i64 = 300;
 /// Longest wait, in seconds.
@@ -51,40 +58,42 @@ const LATE_SECS: i64 = 4 * 3600;
 /// Sends until `stop`.
 pub(crate) async fn run(shared: Arc<Shared>, stop: Stop) {
     let queue = shared.core.operator().queue();
-    let sender = Arc::new(Sender {
-        shared,
-        queue: queue.clone(),
-        domains: Counts::new(DOMAIN_CONNECTIONS_MAX),
-        stop: stop.clone(),
-    });
+    let hops = Counts::new(HOP_CONNECTIONS_MAX);
+    let sender = Arc::new(Sender { shared, queue: queue.clone(), hops, stop: stop.clone() });
     let places = Arc::new(Semaphore::new(MAILS_AT_ONCE));
     let tasks = TaskTracker::new();
-    while !stop.is_cancelled() {
-        let free = places.available_permits();
-        let claimed = if free == 0 { Ok(Vec::new()) } else { queue.claim(free, LEASE).await };
+    loop {
+        // Invariant: the semaphore is never closed.
+        let place = tokio::select! {
+            () = stop.cancelled() => break,
+            place = places.clone().acquire_owned() => place.expect("an open semaphore"),
+        };
+        let looking = Instant::now();
+        let claimed = queue.claim(1 + places.available_permits(), LEASE, sender.room()).await;
         let claimed = claimed.unwrap_or_else(|error| {
             tracing::error!(%error, "the queue cannot be read");
             Vec::new()
         });
+        if claimed.is_empty() {
+            drop(place);
+            let took = looking.elapsed();
+            if stop.run_until_cancelled(sender.something_to_do(took)).await.is_none() {
+                break;
+            }
+            continue;
+        }
+        let mut place = Some(place);
         for mail in claimed {
-            let (sender, place) = (sender.clone(), places.clone().acquire_owned().await);
+            // There are as many places as mails.
+            let Some(place) = place.take().or_else(|| places.clone().try_acquire_owned().ok()) else {
+                queue.give_back(&mail.id);
+                continue;
+            };
+            let sender = sender.clone();
             tasks.spawn(async move {
                 sender.process(mail).await;
                 drop(place);
             });
-        }
-        let next = sender.pause().await;
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = queue.posted() => {}
-            () = tokio::time::sleep(next) => {}
-        }
-        if places.available_permits() == 0 {
-            // Full: nothing can be taken before one is done.
-            tokio::select! {
-                () = stop.cancelled() => {}
-                _ = places.acquire() => {}
-            }
         }
     }
     tasks.close();
@@ -94,39 +103,95 @@ pub(crate) async fn run(shared: Arc<Shared>, stop: Stop) {
 struct Sender {
     shared: Arc<Shared>,
     queue: Queue,
-    domains: Arc<Counts<String>>,
+    hops: Arc<Counts<String>>,
     stop: Stop,
 }
 
+/// Recipients of a mail, by their number, that one transaction is for.
+type Group = (String, Vec<usize>);
+
 impl Sender {
-    /// Time until something is due.
-    async fn pause(&self) -> Duration {
-        let next = self.queue.next().await.ok().flatten();
-        let millis = next.map_or(i64::MAX, |next| next.0.saturating_sub(self.shared.core.now().0));
-        Duration::from_millis(millis.max(250) as u64).min(LOOK_AGAIN)
+    /// Chooses mails that can be sent now: one whose servers have all connections that they get waits, and holds up
+    /// nobody else.
+    fn room(self: &Arc<Self>) -> impl FnMut(&Queued) -> bool + Send + use<> {
+        let sender = self.clone();
+        // Places that mails chosen just now will take.
+        let mut chosen: HashMap<String, usize> = HashMap::new();
+        move |mail| {
+            let mut any = false;
+            for (hop, _) in sender.groups(mail, |_| true) {
+                let room = sender.hops.room(&hop);
+                let taken = chosen.entry(hop).or_insert(0);
+                if *taken < room {
+                    *taken += 1;
+                    any = true;
+                }
+            }
+            any
+        }
     }
 
-    /// Tries one mail and says what came of it.
-    async fn process(&self, mail: Queued) {
-        let tried = tokio::time::timeout(MAIL_TIME_MAX, self.try_mail(&mail));
-        let attempts = tokio::select! {
-            tried = tried => tried.unwrap_or_else(|_| mail.recipients.iter().map(|_| Attempt::Untried).collect()),
-            // What is being sent has a moment to hear its answer.
-            () = self.stopping() => mail.recipients.iter().map(|_| Attempt::Untried).collect(),
+    /// Resolves when something may be due; `took`: what looking for it cost the last time.
+    async fn something_to_do(&self, took: Duration) {
+        // Before anything is waited for: what is put in meanwhile is not missed, for its notice is kept.
+        let next = self.queue.next().await.ok().flatten();
+        let millis = next.map_or(i64::MAX, |next| next.0.saturating_sub(self.shared.core.now().0));
+        let due = match millis {
+            // Due, and not to be sent now: its servers are busy. A mail that is done tells.
+            ..=0 => LOOK_AGAIN,
+            later => Duration::from_millis(later as u64).min(LOOK_AGAIN),
         };
-        let attempts = self.timed(&mail, attempts);
-        // Reports come first: a mail that left the queue without one would be gone without a word.
-        report::failed(&self.shared, &self.queue, &mail, &attempts).await;
-        match self.queue.settle(&mail.id, attempts).await {
-            Ok(Some(left)) => self.tell_if_late(&left).await,
-            Ok(None) => tracing::info!(id = %mail.id, "a mail left the queue"),
-            Err(error) => tracing::error!(id = %mail.id, %error, "a mail could not be settled"),
+        tokio::time::sleep(took * (LOOK_SHARE - 1)).await;
+        tokio::select! {
+            () = self.queue.posted() => {}
+            () = tokio::time::sleep(due) => {}
         }
+    }
+
+    /// Tries one mail and records what came of it.
+    async fn process(&self, mail: Queued) {
+        tokio::select! {
+            tried = tokio::time::timeout(MAIL_TIME_MAX, self.try_mail(&mail)) => {
+                if tried.is_err() {
+                    tracing::warn!(id = %mail.id, "a mail took too long; it comes again");
+                }
+            }
+            // What is being sent has a moment to hear its answer.
+            () = self.stopping() => {}
+        }
+        self.queue.give_back(&mail.id);
     }
 
     async fn stopping(&self) {
         self.stop.cancelled().await;
         tokio::time::sleep(STOP_TIME_MAX - Duration::from_secs(2)).await;
+    }
+
+    /// Writes down what came of some recipients; reports go first: a mail that left the queue without one would be gone
+    /// without a word. What is left of the mail.
+    async fn record(&self, mail: &Queued, outcome: Outcome) -> Option<Queued> {
+        let mut attempts: Vec<Attempt> = mail.recipients.iter().map(|_| Attempt::Untried).collect();
+        for (number, attempt) in outcome {
+            attempts[number] = attempt;
+        }
+        let attempts = self.timed(mail, attempts);
+        report::failed(&self.shared, &self.queue, mail, &attempts).await;
+        for _ in 0..RECORD_TRIES_MAX {
+            match self.queue.note(&mail.id, attempts.clone()).await {
+                Ok(None) => {
+                    tracing::info!(id = %mail.id, "a mail left the queue");
+                    return None;
+                }
+                Ok(left) => return left,
+                Err(error) if error.kind == ErrorKind::NotFound => return None,
+                // What was sent and is not recorded would be sent again.
+                Err(error) => {
+                    tracing::error!(id = %mail.id, %error, "what came of a mail cannot be recorded")
+                }
+            }
+            tokio::time::sleep(RECORD_PAUSE).await;
+        }
+        None
     }
 
     /// Sets the time of the next try, and gives up what is too old.
@@ -156,38 +221,60 @@ impl Sender {
         }
     }
 
-    /// Tries all recipients that are due, those of one domain together.
-    async fn try_mail(&self, mail: &Queued) -> Vec<Attempt> {
-        let mut attempts: Vec<Attempt> = mail.recipients.iter().map(|_| Attempt::Untried).collect();
+    /// The recipients that are due, those of one next hop together.
+    fn groups(&self, mail: &Queued, wanted: impl Fn(usize) -> bool) -> Vec<Group> {
+        let now = self.shared.core.now();
+        let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (number, one) in mail.recipients.iter().enumerate() {
+            let due = one.state == RecipientState::Waiting && one.next <= now;
+            if due && wanted(number) {
+                let domain = domain_of(&one.recipient.address).unwrap_or_default();
+                groups.entry(route::hop(&self.shared, domain)).or_default().push(number);
+            }
+        }
+        groups.into_iter().collect()
+    }
+
+    /// Tries all recipients that are due. What was delivered to one server is recorded before another one has answered.
+    async fn try_mail(&self, mail: &Queued) {
         let message = match self.queue.bytes(&mail.id).await {
             Ok(bytes) => Bytes::from(bytes),
             Err(error) => {
                 tracing::error!(id = %mail.id, %error, "a mail that waits cannot be read");
-                return attempts
-                    .into_iter()
-                    .map(|_| Attempt::Later("4.3.0 It cannot be read".into(), Timestamp(0)))
-                    .collect();
+                let all = self.groups(mail, |_| true).into_iter().flat_map(|(_, numbers)| numbers);
+                let later = Attempt::Later("4.3.0 It cannot be read".into(), Timestamp(0));
+                self.record(mail, all.map(|number| (number, later.clone())).collect()).await;
+                return;
             }
         };
-        let now = self.shared.core.now();
-        let due =
-            |one: &allod_core::post::QueuedRecipient| one.state == RecipientState::Waiting && one.next <= now;
-        let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        for (number, one) in mail.recipients.iter().enumerate().filter(|(_, one)| due(one)) {
-            let address = &one.recipient.address;
-            match self.here(address, &mail.envelope.from, &message).await {
-                Some(attempt) => attempts[number] = attempt,
-                None => groups.entry(domain_of(address).unwrap_or_default()).or_default().push(number),
+        let mut here = Vec::new();
+        for number in self.groups(mail, |_| true).into_iter().flat_map(|(_, numbers)| numbers) {
+            let address = &mail.recipients[number].recipient.address;
+            if let Some(attempt) = self.here(address, &mail.envelope.from, &message).await {
+                here.push((number, attempt));
             }
         }
-        let sending = groups.into_iter().map(|(domain, numbers)| {
-            let message = &message;
-            async move { self.try_domain(mail, &domain, numbers, message).await }
-        });
-        for (number, attempt) in join_all(sending).await.into_iter().flatten() {
-            attempts[number] = attempt;
+        let elsewhere = self.groups(mail, |number| here.iter().all(|(one, _)| *one != number));
+        let sending = elsewhere.into_iter().map(|group| self.try_hop(mail, group, &message));
+        let sending = join_all(sending);
+        let (delivered, failed) = here.into_iter().partition(|(_, attempt)| !is_failure(attempt));
+        let (noted, others) = tokio::join!(self.record_some(mail, delivered), sending);
+        let mut left: Vec<Option<Queued>> = vec![noted];
+        // Failures are told together, in one report.
+        let mut failed: Outcome = failed;
+        for (noted, more) in others {
+            left.push(noted);
+            failed.extend(more);
         }
-        attempts
+        left.push(self.record_some(mail, failed).await);
+        let tries = |mail: &Queued| mail.recipients.iter().map(|one| u64::from(one.tries)).sum::<u64>();
+        if let Some(newest) = left.into_iter().flatten().max_by_key(tries) {
+            self.tell_if_late(&newest).await;
+        }
+    }
+
+    async fn record_some(&self, mail: &Queued, outcome: Outcome) -> Option<Queued> {
+        if outcome.is_empty() { None } else { self.record(mail, outcome).await }
     }
 
     /// Delivers to an account of this server, which is never asked for over the wire. `None` for one elsewhere.
@@ -216,34 +303,37 @@ impl Sender {
         })
     }
 
-    /// A place among the connections to a domain; `None` when none came free in time. Others wait for the mail's place.
-    async fn domain_place(&self, domain: &str) -> Option<Place<String>> {
-        let take = async {
-            loop {
-                if let Some(place) = Counts::take(&self.domains, domain.to_owned()) {
-                    return place;
-                }
-                tokio::time::sleep(PLACE_WAIT).await;
-            }
-        };
-        tokio::time::timeout(PLACE_TIME_MAX, take).await.ok()
+    /// Tries the recipients of one next hop. Returns what is left of the mail, and who failed for good, which is not
+    /// recorded yet.
+    async fn try_hop(&self, mail: &Queued, group: Group, message: &Bytes) -> (Option<Queued>, Outcome) {
+        let (hop, numbers) = group;
+        // Others were faster: the recipients stay as they are, and come again when there is a place.
+        let Some(_place) = Counts::take(&self.hops, hop) else { return (None, Vec::new()) };
+        let mut left = None;
+        let mut failed = Vec::new();
+        for numbers in numbers.chunks(TRANSACTION_RECIPIENTS_MAX) {
+            let domain = domain_of(&mail.recipients[numbers[0]].recipient.address).unwrap_or_default();
+            let outcome = match route::next_hops(&self.shared, &domain).await {
+                Ok(hops) => send::send(&self.shared, mail, numbers, message, &hops).await,
+                Err(attempt) => numbers.iter().map(|number| (*number, attempt.clone())).collect(),
+            };
+            let (never, noted): (Outcome, Outcome) =
+                outcome.into_iter().partition(|(_, attempt)| is_failure(attempt));
+            left = self.record_some(mail, noted).await.or(left);
+            failed.extend(never);
+        }
+        (left, failed)
     }
+}
 
-    async fn try_domain(
-        &self,
-        mail: &Queued,
-        domain: &str,
-        numbers: Vec<usize>,
-        message: &Bytes,
-    ) -> Vec<(usize, Attempt)> {
-        let all = |attempt: Attempt| numbers.iter().map(|number| (*number, attempt.clone())).collect();
-        let Some(_place) = self.domain_place(domain).await else { return all(Attempt::Untried) };
-        let hops = match route::next_hops(&self.shared, domain).await {
-            Ok(hops) => hops,
-            Err(attempt) => return all(attempt),
-        };
-        send::send(&self.shared, mail, &numbers, message, &hops).await
-    }
+/// Whether a domain asks for encryption to verified servers.
+#[cfg(test)]
+pub(crate) async fn enforced(shared: &Shared, domain: &str) -> bool {
+    sts::policy(shared, domain).await.is_some_and(|policy| policy.mode == sts::Mode::Enforce)
+}
+
+fn is_failure(attempt: &Attempt) -> bool {
+    matches!(attempt, Attempt::Failed(_))
 }
 
 fn wait_secs(tries: u32) -> i64 {

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use allod_core::post::Attempt;
 use allod_model::Timestamp;
 
+use super::sts::{self, Mode};
 use crate::dns::NoAnswer;
 use crate::shared::{Shared, SmarthostTls};
 
@@ -18,8 +19,26 @@ const ADDRESSES_MAX: usize = 4;
 pub(crate) struct NextHop {
     pub(crate) host: String,
     pub(crate) address: SocketAddr,
-    /// Encrypted as is set; `None`: if the server offers it.
-    pub(crate) tls: Option<SmarthostTls>,
+    pub(crate) security: Security,
+}
+
+/// How a connection is encrypted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Security {
+    /// To whoever he is, if he offers it (RFC 7435).
+    Opportunistic,
+    /// To nobody but the server of that name: its domain asks for it (RFC 8461).
+    Verified,
+    /// To the smarthost, as is set.
+    Smarthost(SmarthostTls),
+}
+
+/// What the connections to a domain's servers are counted by: all domains have one smarthost.
+pub(crate) fn hop(shared: &Shared, domain: String) -> String {
+    match &shared.options.smarthost {
+        Some(_) => String::new(),
+        None => domain,
+    }
 }
 
 /// The servers for a domain, best first.
@@ -41,11 +60,12 @@ pub(crate) async fn next_hops(shared: &Shared, domain: &str) -> Result<Vec<NextH
         let hop = |address| NextHop {
             host: smarthost.host.clone(),
             address: SocketAddr::new(address, smarthost.port),
-            tls: Some(smarthost.tls),
+            security: Security::Smarthost(smarthost.tls),
         };
         return Ok(addresses.into_iter().take(ADDRESSES_MAX).map(hop).collect());
     }
-    let hosts = exchangers(shared, domain).await?;
+    let mut hosts = exchangers(shared, domain).await?;
+    let security = by_policy(shared, domain, &mut hosts).await?;
     let mut hops = Vec::new();
     let mut why = Attempt::Failed(format!("5.1.2 {domain} has no server that can be reached"));
     for host in hosts {
@@ -54,7 +74,7 @@ pub(crate) async fn next_hops(shared: &Shared, domain: &str) -> Result<Vec<NextH
                 let may = |address: &IpAddr| shared.options.relay_loopback || is_elsewhere(*address);
                 for address in addresses.into_iter().filter(may).take(ADDRESSES_MAX) {
                     let address = SocketAddr::new(address, shared.options.relay_port);
-                    hops.push(NextHop { host: host.clone(), address, tls: None });
+                    hops.push(NextHop { host: host.clone(), address, security });
                 }
             }
             Err(NoAnswer::Unavailable) => {
@@ -64,6 +84,30 @@ pub(crate) async fn next_hops(shared: &Shared, domain: &str) -> Result<Vec<NextH
         }
     }
     if hops.is_empty() { Err(why) } else { Ok(hops) }
+}
+
+/// Leaves those servers that the domain's policy names (RFC 8461 §5), and says how they are encrypted to.
+async fn by_policy(shared: &Shared, domain: &str, hosts: &mut Vec<String>) -> Result<Security, Attempt> {
+    let Some(policy) = sts::policy(shared, domain).await else { return Ok(Security::Opportunistic) };
+    match policy.mode {
+        Mode::None => Ok(Security::Opportunistic),
+        Mode::Testing => {
+            for host in hosts.iter().filter(|host| !policy.names(host)) {
+                tracing::warn!(domain, host, "not in the domain's policy of MTA-STS, which is being tested");
+            }
+            Ok(Security::Opportunistic)
+        }
+        Mode::Enforce => {
+            hosts.retain(|host| policy.names(host));
+            match hosts.is_empty() {
+                true => {
+                    let text = format!("4.7.5 No server of {domain} is one that its MTA-STS policy names");
+                    Err(Attempt::Later(text, Timestamp(0)))
+                }
+                false => Ok(Security::Verified),
+            }
+        }
+    }
 }
 
 async fn exchangers(shared: &Shared, domain: &str) -> Result<Vec<String>, Attempt> {
@@ -96,7 +140,7 @@ async fn exchangers(shared: &Shared, domain: &str) -> Result<Vec<String>, Attemp
 
 /// Whether an address is that of another machine: what a stranger writes into his DNS must not reach what listens here
 /// only for this machine.
-fn is_elsewhere(address: IpAddr) -> bool {
+pub(super) fn is_elsewhere(address: IpAddr) -> bool {
     let address = address.to_canonical();
     let local = match address {
         IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast(),

@@ -10,15 +10,16 @@ use bytes::Bytes;
 use lettre::Address;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Rcpt};
 use lettre::transport::smtp::extension::{
     ClientId, Extension, MailBodyParameter, MailParameter, RcptParameter,
 };
 
-use super::NextHop;
+use super::{NextHop, Security};
 use crate::shared::{Shared, SmarthostTls};
 use crate::syntax::{domain_of, local_of};
+use crate::wire::has_bare;
 
 /// Longest time to connect and to encrypt.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(30);
@@ -66,24 +67,43 @@ pub(super) async fn send(
             }
         };
         let outcome = transact(shared, &mut connection, mail, numbers, message).await;
-        let _ = tokio::time::timeout(QUIT_TIME_MAX, connection.quit()).await;
         tracing::info!(id = %mail.id, host = %hop.host, tls = connection.is_encrypted(), "tried");
+        // What was delivered is recorded before anybody says good-bye.
+        tokio::spawn(async move { tokio::time::timeout(QUIT_TIME_MAX, connection.quit()).await.map(drop) });
         return outcome;
     }
     numbers.iter().map(|number| (*number, why.attempt())).collect()
 }
 
 async fn open(shared: &Shared, hop: &NextHop) -> Result<AsyncSmtpConnection, Refusal> {
-    match hop.tls {
-        Some(tls) => open_smarthost(shared, hop, tls).await,
-        None => {
+    match hop.security {
+        Security::Smarthost(tls) => open_smarthost(shared, hop, tls).await,
+        Security::Verified => {
+            let mut connection = connect(shared, hop, None).await?;
+            if !connection.can_starttls() {
+                let text =
+                    format!("4.7.4 {} offers no encryption, and its domain's policy asks for it", hop.host);
+                return Err(Refusal::Later(text));
+            }
+            let (parameters, name) = (parameters(shared, hop, false)?, own_name(shared));
+            match timed(COMMAND_TIME_MAX, connection.starttls(parameters, &name)).await {
+                Ok(()) => Ok(connection),
+                Err(Refusal::Later(answer) | Refusal::Never(answer)) => {
+                    Err(Refusal::Later(format!("4.7.5 {} cannot be verified: {answer}", hop.host)))
+                }
+            }
+        }
+        Security::Opportunistic => {
             let mut connection = connect(shared, hop, None).await?;
             if !connection.can_starttls() {
                 return Ok(connection);
             }
             // RFC 7435: whoever he is, better encrypted to him than readable by all.
-            match timed(COMMAND_TIME_MAX, connection.starttls(parameters(hop, true)?, &own_name(shared)))
-                .await
+            match timed(
+                COMMAND_TIME_MAX,
+                connection.starttls(parameters(shared, hop, true)?, &own_name(shared)),
+            )
+            .await
             {
                 Ok(()) => Ok(connection),
                 Err(_) => connect(shared, hop, None).await,
@@ -98,12 +118,13 @@ async fn open_smarthost(
     tls: SmarthostTls,
 ) -> Result<AsyncSmtpConnection, Refusal> {
     let implicit = match tls {
-        SmarthostTls::Implicit => Some(parameters(hop, false)?),
+        SmarthostTls::Implicit => Some(parameters(shared, hop, false)?),
         SmarthostTls::StartTls | SmarthostTls::None => None,
     };
     let mut connection = connect(shared, hop, implicit).await?;
     if tls == SmarthostTls::StartTls {
-        timed(COMMAND_TIME_MAX, connection.starttls(parameters(hop, false)?, &own_name(shared))).await?;
+        timed(COMMAND_TIME_MAX, connection.starttls(parameters(shared, hop, false)?, &own_name(shared)))
+            .await?;
     }
     let login = shared.options.smarthost.as_ref().and_then(|smarthost| smarthost.login.as_ref());
     if let Some((user, password)) = login {
@@ -141,11 +162,15 @@ fn own_name(shared: &Shared) -> ClientId {
     ClientId::Domain(shared.options.hostname.clone())
 }
 
-fn parameters(hop: &NextHop, whoever: bool) -> Result<TlsParameters, Refusal> {
-    let builder = TlsParameters::builder(hop.host.clone())
+fn parameters(shared: &Shared, hop: &NextHop, whoever: bool) -> Result<TlsParameters, Refusal> {
+    let told = |error: Error| Refusal::Later(format!("4.7.5 TLS cannot be set up: {error}"));
+    let mut builder = TlsParameters::builder(hop.host.clone())
         .dangerous_accept_invalid_certs(whoever)
         .dangerous_accept_invalid_hostnames(whoever);
-    builder.build_rustls().map_err(|error| Refusal::Later(format!("4.7.5 TLS cannot be set up: {error}")))
+    for der in shared.options.trusted.iter().filter(|_| !whoever) {
+        builder = builder.add_root_certificate(Certificate::from_der(der.clone()).map_err(told)?);
+    }
+    builder.build_rustls().map_err(told)
 }
 
 async fn transact(
@@ -156,6 +181,10 @@ async fn transact(
     message: &Bytes,
 ) -> Outcome {
     let all = |attempt: Attempt| numbers.iter().map(|number| (*number, attempt.clone())).collect::<Outcome>();
+    // Whoever made it: a next hop that sees another end of line in it could be told a second mail by it.
+    if has_bare(message) {
+        return all(Attempt::Failed("5.6.0 CR or LF stands alone in the message".into()));
+    }
     let to: Vec<&Recipient> = numbers.iter().map(|number| &mail.recipients[*number].recipient).collect();
     let mut parameters = match mail_parameters(connection, mail, &to, message) {
         Ok(parameters) => parameters,

@@ -1,5 +1,7 @@
 //! Two servers that exchange mail, by way of a DNS.
 
+use allod_core::post::RecipientState;
+
 use super::*;
 use crate::Found;
 
@@ -108,6 +110,44 @@ async fn what_is_late_is_told_once_and_given_up() {
     let found = a.arrived("INBOX", 2).await;
     assert!(found[1].contains("Action: failed\r\nStatus: 5.4.7"), "{}", found[1]);
     assert_eq!(a.queued().await, 0);
+}
+
+/// A server that says nothing holds up neither the other recipients of a mail nor the record of what they have.
+#[tokio::test]
+async fn what_is_delivered_is_on_record_while_others_hang() {
+    let (a, b, dns) = two().await;
+    let silent = tokio::net::TcpListener::bind(("127.0.0.2", b.mx.port())).await.unwrap();
+    dns.exchanger("silent.example", "mx.silent.example");
+    dns.add("mx.silent.example", RData::A(A(Ipv4Addr::new(127, 0, 0, 2))));
+    let to = ["bob@b.example", "x@silent.example"];
+    assert!(Client::app(&a).await.mail("alice@a.example", &to, HELLO).await.starts_with("250"));
+    let (_held, _) = tokio::time::timeout(PATIENCE, silent.accept()).await.unwrap().unwrap();
+    b.arrived("INBOX", 1).await;
+    let queue = a.core.operator().queue();
+    let recorded = async {
+        loop {
+            let states: Vec<RecipientState> = queue.list(None, 1).await.unwrap()[0]
+                .recipients
+                .iter()
+                .map(|one| one.state.clone())
+                .collect();
+            if states == [RecipientState::Delivered, RecipientState::Waiting] {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, recorded).await.expect("it is recorded");
+    // Nor does it hold up other mails, however many wait for it.
+    for _ in 0..30 {
+        let answer = Client::app(&a).await.mail("alice@a.example", &["x@silent.example"], HELLO).await;
+        assert!(answer.starts_with("250"), "{answer}");
+    }
+    assert!(
+        Client::app(&a).await.mail("alice@a.example", &["bob@b.example"], HELLO).await.starts_with("250")
+    );
+    b.arrived("INBOX", 2).await;
+    assert_eq!(b.mailbox("INBOX").await.len(), 2);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use allod_blobs::{BlobConfig, MasterKey};
 use allod_core::{AccountChange, ByteRange, Core, Env, SimulatedClock};
-use allod_kit::{Binding, Gateway, Listener, StartTls, Stop};
+use allod_kit::{Binding, Gateway, Listener, StartTls, Stop, Tls};
 use allod_meta::{Store, memory::Memory};
 use allod_model::{NameRule, Path, Timestamp, parse_grant};
 use hickory_resolver::proto::op::{Message, ResponseCode};
@@ -17,11 +17,14 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpStream, UdpSocket};
 
+use crate::limits::Times;
 use crate::{Options, Role, Smtp};
 
 mod exchange;
 mod following;
+mod odd;
 mod refusals;
+mod secure;
 mod submitting;
 
 /// How long something may take until a test fails.
@@ -58,7 +61,7 @@ impl TestDns {
         let name = asked.name().to_ascii().trim_end_matches('.').to_lowercase();
         let records = self.records.lock();
         for data in records.get(&(name.clone(), asked.query_type())).into_iter().flatten() {
-            answer.add_answer(Record::from_rdata(asked.name().clone(), 60, data.clone()));
+            answer.add_answer(Record::from_rdata(asked.name().clone(), 0, data.clone()));
         }
         if !records.keys().any(|(known, _)| *known == name) {
             answer.metadata.response_code = ResponseCode::NXDomain;
@@ -88,6 +91,7 @@ impl TestDns {
 
 /// A server with one account.
 struct Site {
+    smtp: Arc<Smtp>,
     core: Core,
     clock: SimulatedClock,
     mx: SocketAddr,
@@ -112,7 +116,7 @@ impl Site {
         mx: (Listener, SocketAddr),
         options: Options,
     ) -> Site {
-        Site::with_tls(account, domain, mx, options, None).await
+        Site::with_tls(account, domain, mx, options, None, Times::default()).await
     }
 
     async fn with_tls(
@@ -121,6 +125,7 @@ impl Site {
         (mx, mx_address): (Listener, SocketAddr),
         options: Options,
         tls: Option<StartTls>,
+        times: Times,
     ) -> Site {
         let store = Store::new(Arc::new(Memory::new()));
         let mut core_options = allod_core::Options::new(BlobConfig::new("memory:///"));
@@ -133,15 +138,17 @@ impl Site {
         operator.add_account(account, change).await.unwrap();
         let grants = vec![parse_grant("mail").unwrap()];
         let credential = operator.add_credential(account, "test", grants, None).await.unwrap();
-        let smtp = Smtp::new(core.clone(), options);
+        let smtp = Arc::new(Smtp::with_times(core.clone(), options, times));
         let (submission, submission_address) = listener().await;
         smtp.add(Role::Mx, mx, tls.clone());
         smtp.add(Role::Submission, submission, tls);
         let records = smtp.records();
         let stop = Stop::new();
         let serving = stop.clone();
-        tokio::spawn(async move { smtp.serve(serving).await });
+        let served = smtp.clone();
+        tokio::spawn(async move { served.serve(serving).await });
         Site {
+            smtp,
             core,
             clock,
             mx: mx_address,
@@ -260,6 +267,16 @@ impl Client {
         self.raw(b"\r\n.\r\n").await;
         self.answer().await
     }
+}
+
+/// A certificate for a name that nobody else signed, and its bytes.
+fn certificate(name: &str) -> (Tls, Vec<u8>) {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+    let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&cert, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    (Tls::load(&cert, &key).unwrap(), made.cert.der().to_vec())
 }
 
 fn options(host: &str, dns: &TestDns) -> Options {

@@ -182,18 +182,13 @@ async fn chunks_make_a_message() {
 
 #[tokio::test]
 async fn what_is_sent_ahead_of_tls_is_forgotten() {
-    use allod_kit::Tls;
-    let folder = tempfile::tempdir().unwrap();
-    let made = rcgen::generate_simple_self_signed(vec!["mx.a.example".to_owned()]).unwrap();
-    let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
-    std::fs::write(&cert, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    let tls = StartTls::new(&Tls::load(&cert, &key).unwrap(), crate::ALPN).unwrap();
+    let (tls, der) = certificate("mx.a.example");
+    let tls = StartTls::new(&tls, crate::ALPN).unwrap();
     let dns = TestDns::start().await;
     let set = options("mx.a.example", &dns);
-    let site = Site::with_tls("alice", "a.example", listener().await, set, Some(tls)).await;
+    let site = Site::with_tls("alice", "a.example", listener().await, set, Some(tls), Times::default()).await;
     let mut roots = rustls::RootCertStore::empty();
-    roots.add(made.cert.der().clone()).unwrap();
+    roots.add(der.into()).unwrap();
     let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
 

@@ -132,7 +132,7 @@ impl Arriving {
 }
 
 /// Whether CR or LF stands alone somewhere.
-fn has_bare(bytes: &[u8]) -> bool {
+pub(crate) fn has_bare(bytes: &[u8]) -> bool {
     memchr::memchr2_iter(b'\r', b'\n', bytes).any(|at| match bytes[at] {
         b'\r' => bytes.get(at + 1) != Some(&b'\n'),
         _ => at == 0 || bytes[at - 1] != b'\r',

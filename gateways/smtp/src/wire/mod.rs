@@ -9,10 +9,10 @@ use allod_kit::{Connection, StartTls};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::limits::{ANSWERS_BYTES_MAX, DATA_PAUSE_MAX, DATA_TIME_MAX, DISCARD_BYTES_MAX, WRITE_TIME_MAX};
+use crate::limits::{ANSWERS_BYTES_MAX, DISCARD_BYTES_MAX, Times, WRITE_TIME_MAX};
 use crate::reply::Reply;
 
-pub(crate) use body::{Arriving, Flaw};
+pub(crate) use body::{Arriving, Flaw, has_bare};
 
 /// What is read at once, in bytes.
 const READ_BYTES: usize = 16 << 10;
@@ -24,6 +24,7 @@ pub(crate) struct Wire {
     /// How much of it was looked at.
     at: usize,
     answers: Vec<u8>,
+    times: Times,
 }
 
 /// Why nothing more can come.
@@ -47,8 +48,8 @@ impl From<io::Error> for WireEnd {
 
 impl Wire {
     /// Over a connection.
-    pub(crate) fn new(connection: Connection) -> Wire {
-        Wire { io: Some(connection), received: Vec::new(), at: 0, answers: Vec::new() }
+    pub(crate) fn new(connection: Connection, times: Times) -> Wire {
+        Wire { io: Some(connection), received: Vec::new(), at: 0, answers: Vec::new(), times }
     }
 
     /// Whether it is encrypted.
@@ -125,7 +126,7 @@ impl Wire {
     /// # Errors
     /// [`WireEnd`].
     pub(crate) async fn dotted(&mut self, message: &mut Arriving) -> Result<(), WireEnd> {
-        let end = Instant::now() + DATA_TIME_MAX;
+        let end = Instant::now() + self.times.data;
         loop {
             let (taken, ended) = message.take_lines(&self.received[self.at..]);
             self.at += taken;
@@ -135,7 +136,7 @@ impl Wire {
             if message.came() > DISCARD_BYTES_MAX {
                 return Err(WireEnd::TooMuch);
             }
-            self.receive(end.min(Instant::now() + DATA_PAUSE_MAX)).await?;
+            self.receive(end.min(Instant::now() + self.times.data_pause)).await?;
         }
     }
 
@@ -147,7 +148,7 @@ impl Wire {
         if bytes > (DISCARD_BYTES_MAX - message.came().min(DISCARD_BYTES_MAX)) as u64 {
             return Err(WireEnd::TooMuch);
         }
-        let end = Instant::now() + DATA_TIME_MAX;
+        let end = Instant::now() + self.times.data;
         let mut left = bytes as usize;
         loop {
             let there = left.min(self.received.len() - self.at);
@@ -157,7 +158,7 @@ impl Wire {
             if left == 0 {
                 return Ok(());
             }
-            self.receive(end.min(Instant::now() + DATA_PAUSE_MAX)).await?;
+            self.receive(end.min(Instant::now() + self.times.data_pause)).await?;
         }
     }
 
