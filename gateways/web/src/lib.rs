@@ -29,12 +29,14 @@ mod calendar;
 mod connect;
 mod contacts;
 mod corner;
+mod discovery;
 mod error;
 mod files;
 mod frame;
 mod home;
 mod icons;
 mod mail;
+mod oauth;
 mod place;
 mod qr;
 mod raw;
@@ -71,12 +73,13 @@ pub struct Web(Arc<Shared>);
 pub(crate) struct Shared {
     pub core: Core,
     pub site: Site,
+    pub flows: oauth::login_flow::Flows,
 }
 
 impl Web {
     /// A page for the accounts of `core`; `site` says what else this server offers, for the instructions.
     pub fn new(core: Core, site: Site) -> Web {
-        Web(Arc::new(Shared { core, site }))
+        Web(Arc::new(Shared { core, site, flows: Default::default() }))
     }
 }
 
@@ -87,7 +90,10 @@ impl Gateway for Web {
     }
 
     fn mounts(&self) -> Vec<Mount> {
-        vec![Mount::prefix(UI_PREFIX), Mount::exact("/", &["GET", "HEAD"])]
+        let mut mounts = vec![Mount::prefix(UI_PREFIX), Mount::exact("/", &["GET", "HEAD"])];
+        mounts.extend(oauth::mounts());
+        mounts.extend(discovery::mounts());
+        mounts
     }
 
     async fn handle(&self, request: Request<RequestBody>, peer: Peer) -> Response<ResponseBody> {
