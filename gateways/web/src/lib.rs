@@ -12,6 +12,7 @@
 //! | `sign_in`, `set_up`, `settings` | getting in, and what that takes |
 //! | `apps`, `corner`, `undo`, `activity` | who has what, and what they did |
 //! | `connect` | step by step for each program and device |
+//! | `mail`, `calendar`, `contacts`, `space` | views |
 //! | `files`, `raw`, `upload`, `zip`, `trash` | the drive |
 //!
 //! How a request travels: [`visit::Visit`] finds the person by the cookie (core decides), `route` picks the page, the page
@@ -24,7 +25,9 @@
 mod activity;
 mod apps;
 mod assets;
+mod calendar;
 mod connect;
+mod contacts;
 mod corner;
 mod discovery;
 mod error;
@@ -32,6 +35,7 @@ mod files;
 mod frame;
 mod home;
 mod icons;
+mod mail;
 mod oauth;
 mod place;
 mod qr;
@@ -43,6 +47,7 @@ mod settings;
 mod show;
 mod sign_in;
 mod site;
+mod space;
 mod text;
 mod trash;
 mod undo;

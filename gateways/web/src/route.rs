@@ -12,8 +12,8 @@ use crate::frame::Frame;
 use crate::respond::{Answer, json, page_with, secure, see, url_part};
 use crate::visit::Visit;
 use crate::{
-    Shared, activity, apps, assets, connect, discovery, files, home, oauth, raw, set_up, settings, sign_in,
-    trash, undo, upload, zip,
+    Shared, activity, apps, assets, calendar, connect, contacts, discovery, files, home, mail, oauth, raw,
+    set_up, settings, sign_in, space, trash, undo, upload, zip,
 };
 
 /// Answers one request.
@@ -126,6 +126,10 @@ async fn route(visit: &Visit, body: RequestBody) -> Answer {
         ["settings", rest @ ..] => settings::route(visit, rest, get, body).await,
         ["files", ..] if get => files::page(visit).await,
         ["files", ..] if post => files::change(visit, body).await,
+        ["mail", ..] if get => mail::page(visit).await,
+        ["calendar"] if get => calendar::page(visit).await,
+        ["contacts"] if get => contacts::page(visit).await,
+        ["space", ..] if get => space::page(visit).await,
         ["raw", ..] if get => raw::serve(visit).await,
         ["zip", ..] if get => zip::serve(visit).await,
         ["upload", ..] if !get && !post => upload::take(visit, body).await,

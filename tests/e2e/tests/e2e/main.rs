@@ -18,6 +18,7 @@ mod s3;
 mod s3_refusals;
 mod s3_settings;
 mod s3_wire;
+mod web;
 
 /// Bytes that do not compress, made from a seed.
 pub fn noise(seed: u64, len: usize) -> Vec<u8> {
