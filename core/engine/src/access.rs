@@ -1,10 +1,14 @@
 //! What a credential opens: the one place where grants are judged.
 
+use std::sync::Arc;
+
 use allod_model::{Error, Grant, Path, Protocol, Result, Rights};
+
+use crate::used::UsedRights;
 
 /// The grants of a session that hold for its protocol.
 #[derive(Clone, Debug)]
-pub struct Scope(Vec<Grant>);
+pub struct Scope(Vec<Grant>, Option<Arc<UsedRights>>);
 
 /// How a path looks to a session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,49 +24,77 @@ pub enum Sight {
 impl Scope {
     pub fn new(grants: &[Grant], protocols: &[Protocol]) -> Self {
         let holds = |grant: &&Grant| protocols.iter().any(|protocol| grant.covers(protocol));
-        Scope(grants.iter().filter(holds).cloned().collect())
+        Scope(grants.iter().filter(holds).cloned().collect(), None)
+    }
+
+    /// The same, noting what is made use of.
+    pub fn noting(mut self, used: Arc<UsedRights>) -> Self {
+        self.1 = Some(used);
+        self
+    }
+
+    /// Notes that a listing was read, where that is granted.
+    pub fn looked(&self, path: &Path) {
+        if self.1.is_some() && matches!(self.sight(path), Sight::Granted(_)) {
+            self.used(path, Rights::Read);
+        }
+    }
+
+    fn used(&self, path: &Path, rights: Rights) {
+        if let Some(used) = &self.1 {
+            used.note(path, rights);
+        }
     }
 
     /// These grants, by whatever protocol.
     pub fn of(grants: Vec<Grant>) -> Self {
-        Scope(grants)
+        Scope(grants, None)
     }
 
     /// Everything: the operator and the server's own workers.
     pub fn unlimited() -> Self {
-        Scope(vec![Grant {
-            path: Path::root(),
-            rights: Rights::Write,
-            protocols: Vec::new(),
-            except: Vec::new(),
-            send: true,
-            text: "all".into(),
-        }])
+        Scope(
+            vec![Grant {
+                path: Path::root(),
+                rights: Rights::Write,
+                protocols: Vec::new(),
+                except: Vec::new(),
+                send: true,
+                text: "all".into(),
+            }],
+            None,
+        )
     }
 
     /// What delivers arriving mail: it adds to mailboxes.
     pub fn delivery() -> Self {
-        Scope(vec![Grant {
-            path: crate::mail::folders::home(),
-            rights: Rights::Append,
-            protocols: Vec::new(),
-            except: Vec::new(),
-            send: true,
-            text: "delivery".into(),
-        }])
+        Scope(
+            vec![Grant {
+                path: crate::mail::folders::home(),
+                rights: Rights::Append,
+                protocols: Vec::new(),
+                except: Vec::new(),
+                send: true,
+                text: "delivery".into(),
+            }],
+            None,
+        )
     }
 
     /// What anybody may read: names below `public` that are known.
     pub fn public() -> Self {
         let public = Path::parse(b"public", allod_model::NameRule::Strict).unwrap_or_default();
-        Scope(vec![Grant {
-            path: public,
-            rights: Rights::Read,
-            protocols: Vec::new(),
-            except: Vec::new(),
-            send: false,
-            text: "public".into(),
-        }])
+        Scope(
+            vec![Grant {
+                path: public,
+                rights: Rights::Read,
+                protocols: Vec::new(),
+                except: Vec::new(),
+                send: false,
+                text: "public".into(),
+            }],
+            None,
+        )
     }
 
     /// Whether mail may be sent.
@@ -108,7 +140,10 @@ impl Scope {
     /// `NotFound`, so that not even the name is told.
     pub fn check_read(&self, path: &Path) -> Result<Rights> {
         match self.sight(path) {
-            Sight::Granted(rights) => Ok(rights),
+            Sight::Granted(rights) => {
+                self.used(path, Rights::Read);
+                Ok(rights)
+            }
             Sight::Passage | Sight::Hidden => Err(Error::not_found()),
         }
     }
@@ -124,7 +159,10 @@ impl Scope {
     /// `Denied`, the same whether or not something is there.
     pub fn check_write(&self, path: &Path, rights: Rights) -> Result<()> {
         match self.sight(path) {
-            Sight::Granted(granted) if granted >= rights => Ok(()),
+            Sight::Granted(granted) if granted >= rights => {
+                self.used(path, rights);
+                Ok(())
+            }
             _ => Err(Error::denied()),
         }
     }

@@ -108,12 +108,18 @@ impl Core {
         if dropped > 0 {
             tracing::warn!(dropped, "more audit events came than can be kept");
         }
-        if events.is_empty() && uses.is_empty() {
+        let rights = self.unwritten_uses();
+        if events.is_empty() && uses.is_empty() && rights.is_empty() {
             return Ok(());
         }
         self.transact(GLOBAL_SHARD, move |txn| {
             for (account, event) in &events {
                 write(txn, *account, event)?;
+            }
+            for (credential, used) in &rights {
+                if txn.get(&global::credential(&credential.0))?.is_some() {
+                    txn.put(&global::used_rights(&credential.0), &encode(used))?;
+                }
             }
             for (credential, last) in &uses {
                 // A credential revoked meanwhile leaves nothing behind.

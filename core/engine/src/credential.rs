@@ -20,6 +20,7 @@ use crate::reading::Records;
 use crate::record::{Actor, Credential, LastUse, encode};
 use crate::secret;
 use crate::session::Session;
+use crate::used::{UsedRights, UsedRow};
 
 /// Longest label, in bytes.
 pub const LABEL_BYTES_MAX: usize = 200;
@@ -43,11 +44,14 @@ pub struct CredentialHandle {
     pub revoked: CancellationToken,
     /// The grants that hold for each window it was used by.
     scopes: Mutex<Vec<(Vec<Protocol>, Arc<Scope>)>>,
+    /// What it made use of.
+    pub used: Arc<UsedRights>,
 }
 
 impl CredentialHandle {
-    pub fn new(record: Credential) -> Self {
+    pub fn new(record: Credential, used: UsedRow) -> Self {
         CredentialHandle {
+            used: Arc::new(UsedRights::new(used)),
             record,
             signing: OnceLock::new(),
             revoked: CancellationToken::new(),
@@ -60,7 +64,8 @@ impl CredentialHandle {
         if let Some((_, scope)) = scopes.iter().find(|(known, _)| known == protocols) {
             return scope.clone();
         }
-        let scope = Arc::new(Scope::new(&self.record.grants, protocols));
+        let scope = Scope::new(&self.record.grants, protocols);
+        let scope = Arc::new(scope.noting(self.used.clone()));
         // Gateways register a handful of windows; the bound is for what may come.
         if scopes.len() < SCOPES_MAX {
             scopes.push((protocols.to_vec(), scope.clone()));
@@ -318,7 +323,13 @@ impl Core {
             known.retain(|_, handle| Arc::strong_count(handle) > 1);
         }
         let same = record.lookups().iter().find_map(|hash| known.get(hash).cloned());
-        let handle = same.unwrap_or_else(|| Arc::new(CredentialHandle::new(record)));
+        let handle = match same {
+            Some(handle) => handle,
+            None => {
+                let used = view.record(&global::used_rights(&record.id.0))?.unwrap_or_default();
+                Arc::new(CredentialHandle::new(record, used))
+            }
+        };
         known.insert(*hash, handle.clone());
         Ok(Some(handle))
     }
@@ -390,6 +401,7 @@ impl Core {
                 global::secret(&gone.bearer_hash),
                 global::access_key(&gone.access_key),
                 global::last_use(&gone.id.0),
+                global::used_rights(&gone.id.0),
             ] {
                 txn.delete(&key)?;
             }
@@ -415,6 +427,44 @@ impl Core {
     /// A credential by id.
     pub(crate) fn credential(&self, id: &str) -> Res<Option<Credential>> {
         self.view()?.record(&global::credential(id))
+    }
+
+    /// What credentials in use made use of since the last time, by id.
+    pub(crate) fn unwritten_uses(&self) -> Vec<(CredentialId, UsedRow)> {
+        let known = self.0.credentials.0.read();
+        let unwritten =
+            |handle: &Arc<CredentialHandle>| Some((handle.record.id.clone(), handle.used.unwritten()?));
+        known.values().filter_map(unwritten).collect()
+    }
+
+    /// What a credential ever made use of.
+    pub(crate) fn used_rights(&self, record: &Credential) -> Res<UsedRow> {
+        let known = self.0.credentials.0.read();
+        if let Some(handle) = record.lookups().iter().find_map(|hash| known.get(hash)) {
+            return Ok(handle.used.row());
+        }
+        drop(known);
+        Ok(self.view()?.record(&global::used_rights(&record.id.0))?.unwrap_or_default())
+    }
+
+    /// Changes the grants of a credential; open connections end and come back with what is left.
+    pub(crate) async fn replace_grants(&self, id: &str, grants: Vec<Grant>) -> Result<()> {
+        let (id, now) = (id.to_owned(), self.0.env.now());
+        let record = self
+            .transact(GLOBAL_SHARD, move |txn| {
+                let row = global::credential(&id);
+                let mut record: Credential = txn.record(&row)?.ok_or_else(Error::not_found)?;
+                record.grants = grants.clone();
+                txn.put(&row, &encode(&record))?;
+                let texts: Vec<_> = grants.iter().map(|grant| grant.text.as_str()).collect();
+                let text = format!("'{}' to {}", record.label, texts.join(" "));
+                let event = audit::event(now, "credential-narrowed", Some(&record.id), None, None, text);
+                audit::write(txn, record.account, &event)?;
+                Ok(record)
+            })
+            .await?;
+        self.drop_from_memory(&record);
+        Ok(())
     }
 
     /// When a credential was last used.

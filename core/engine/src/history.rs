@@ -91,7 +91,7 @@ impl Session {
         let view = self.view()?;
         let wanted = path.to_string();
         let mut lines = Vec::new();
-        backward(&view, self.keys(), &mut |seq, record| {
+        backward(&view, self.keys(), None, &mut |seq, record| {
             if credential.is_none() || record.actor.credential.as_ref() == credential {
                 let line = self.line(&view, seq, record)?;
                 let within = |(path, _): &(String, _)| {
@@ -107,7 +107,7 @@ impl Session {
         Ok(lines)
     }
 
-    fn line(&self, view: &impl Lookup, seq: Seq, record: CommitRecord) -> Res<LogLine> {
+    pub(crate) fn line(&self, view: &impl Lookup, seq: Seq, record: CommitRecord) -> Res<LogLine> {
         let mut changes = Vec::new();
         for delta in &record.deltas {
             let what = match (delta.existed, delta.exists) {
@@ -174,7 +174,7 @@ impl Session {
         let (view, keys) = (self.view()?, self.keys());
         let mut found = Vec::new();
         let mut seen = BTreeSet::new();
-        backward(&view, keys, &mut |seq, record| {
+        backward(&view, keys, None, &mut |seq, record| {
             for delta in record.deltas.iter().filter(|d| d.existed && !d.exists) {
                 let place = (delta.folder, delta.key.clone());
                 let gone = view.get(&keys.entry(delta.folder, &delta.key))?.is_none();

@@ -360,6 +360,11 @@ pub mod global {
         with(b"gl".to_vec(), credential.as_bytes())
     }
 
+    /// Which rights a credential made use of.
+    pub fn used_rights(credential: &str) -> Vec<u8> {
+        with(b"gR".to_vec(), credential.as_bytes())
+    }
+
     pub fn audit(account: AccountId) -> Vec<u8> {
         with(b"gu".to_vec(), &account.0.to_be_bytes())
     }

@@ -88,6 +88,7 @@ mod times;
 mod transfer;
 mod typed;
 mod upload;
+mod used;
 mod versions;
 mod walk;
 mod watch;

@@ -66,13 +66,19 @@ pub fn time_from(rows: &impl Lookup, keys: Keys, seq: Seq) -> Res<Option<Timesta
     Ok(row.map(|(_, value)| decode::<CommitRecord>(&value)).transpose()?.map(|record| record.time))
 }
 
-/// Visits commits newest first.
+/// Visits commits before `before` (all of them without it), newest first.
 pub fn backward(
     rows: &impl Lookup,
     keys: Keys,
+    before: Option<Seq>,
     visit: &mut dyn FnMut(Seq, CommitRecord) -> Res<ControlFlow<()>>,
 ) -> Res<()> {
-    let range = KeyRange::prefix(&keys.table(Table::Log));
+    let table = KeyRange::prefix(&keys.table(Table::Log));
+    let end = before.map(|seq| keys.log(seq, 0));
+    let range = match &end {
+        Some(end) => KeyRange::new(table.from(), Bound::Excluded(end)),
+        None => table,
+    };
     let mut later: Vec<Vec<Delta>> = Vec::new();
     rows.each_in(&range, Direction::Backward, 0, &mut |key, value| {
         if part_of(keys, key) > 0 {

@@ -163,6 +163,7 @@ impl Session {
         if self.scope().sight(path) == Sight::Hidden {
             return Err(Error::not_found().into());
         }
+        self.scope().looked(path);
         let (folder, row) = find_folder(&view, self.keys(), path)?;
         let members = Members::new(self, path, &row);
         let limit = limit.clamp(1, PAGE_NODES_MAX);

@@ -14,6 +14,7 @@ const BEARER_CHARS: usize = 40;
 const ID_CHARS: usize = 16;
 const ACCESS_KEY_CHARS: usize = 18;
 const S3_SECRET_CHARS: usize = 40;
+const RECOVERY_CHARS: usize = 16;
 const LINK_CHARS: usize = 40;
 
 /// How ids of sign-ins at the web page begin. No credential's id has a hyphen.
@@ -52,6 +53,12 @@ pub fn link(env: &Env) -> Zeroizing<String> {
 /// The token of a sign-in at the web page, of an invitation, or of the first set-up: 200 bits.
 pub fn web_token(env: &Env) -> Zeroizing<String> {
     characters(env, BEARER_CHARS)
+}
+
+/// A recovery code: 80 bits, in groups of four.
+pub fn recovery_code(env: &Env) -> Zeroizing<String> {
+    let raw = characters(env, RECOVERY_CHARS);
+    Zeroizing::new([&raw[..4], &raw[4..8], &raw[8..12], &raw[12..]].join("-"))
 }
 
 /// A sign-in's public id; told apart from a credential's by its first letters.

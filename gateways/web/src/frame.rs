@@ -53,6 +53,11 @@ impl Frame {
         self.text.s(key)
     }
 
+    /// The text of a key with a value behind it: `new` and `files` is `new.files`.
+    pub fn s_of(&self, key: &str, value: &str) -> &'static str {
+        self.text.s(&format!("{key}.{value}"))
+    }
+
     /// A text with one place filled.
     pub fn fill(&self, key: &str, x: &str) -> String {
         self.text.fill(key, x)
@@ -90,4 +95,4 @@ impl Frame {
 }
 
 /// The places of the page, in the order of the navigation.
-pub(crate) const PLACES: [&str; 3] = ["apps", "connect", "settings"];
+pub(crate) const PLACES: [&str; 5] = ["files", "apps", "connect", "activity", "settings"];

@@ -6,7 +6,7 @@ use crate::visit::Visit;
 /// Leads on to where a person wants to be first.
 pub(crate) fn page(visit: &Visit) -> Answer {
     Ok(see(match visit.person {
-        Some(_) => "/ui/apps",
+        Some(_) => "/ui/files",
         None => "/ui/sign-in",
     }))
 }

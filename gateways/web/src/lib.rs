@@ -9,7 +9,10 @@
 //! | `visit` | a request: who, in which language, from where; forms and their tokens |
 //! | `respond`, `error` | answers, their security headers, and pages for what went wrong |
 //! | `text` | every word that people read, in English and German |
-//! | `sign_in`, `set_up` | getting in |
+//! | `sign_in`, `set_up`, `settings` | getting in, and what that takes |
+//! | `apps`, `corner`, `undo`, `activity` | who has what, and what they did |
+//! | `connect` | step by step for each program and device |
+//! | `files`, `raw`, `upload`, `zip`, `trash` | the drive |
 //!
 //! How a request travels: [`visit::Visit`] finds the person by the cookie (core decides), `route` picks the page, the page
 //! calls the session's operations and prints a template. A form is believed only with the token that is bound to the
@@ -18,18 +21,32 @@
 //! The crate refuses to know: what may be done. It holds no rule about data, and never serves a file of the drive so that
 //! it could run as a script of this origin (`respond::file`).
 
+mod activity;
+mod apps;
 mod assets;
+mod connect;
+mod corner;
 mod error;
+mod files;
 mod frame;
 mod home;
 mod icons;
+mod place;
+mod qr;
+mod raw;
 mod respond;
 mod route;
 mod set_up;
+mod settings;
+mod show;
 mod sign_in;
 mod site;
 mod text;
+mod trash;
+mod undo;
+mod upload;
 mod visit;
+mod zip;
 
 pub use site::{Listener, Site};
 

@@ -11,7 +11,10 @@ use crate::error::Refusal;
 use crate::frame::Frame;
 use crate::respond::{Answer, json, page_with, secure, see, url_part};
 use crate::visit::Visit;
-use crate::{Shared, assets, home, set_up, sign_in};
+use crate::{
+    Shared, activity, apps, assets, connect, files, home, raw, set_up, settings, sign_in, trash, undo,
+    upload, zip,
+};
 
 /// Answers one request.
 pub(crate) async fn handle(
@@ -97,12 +100,44 @@ async fn route(visit: &Visit, body: RequestBody) -> Answer {
         ["static", name] if get => assets::serve(visit, name),
         ["sign-in"] if get => sign_in::page(visit),
         ["sign-in"] if post => sign_in::submit(visit, body).await,
+        ["sign-in", "code"] if post => sign_in::submit_code(visit, body).await,
         ["sign-out"] if post => sign_in::leave(visit, body).await,
         ["language"] if post => sign_in::language(visit, body).await,
         ["set-up", token] if get => set_up::page(visit, token),
         ["set-up", token] if post => set_up::submit(visit, token, body).await,
         ["welcome", token] if get => set_up::welcome(visit, token).await,
         ["welcome", token] if post => set_up::accept(visit, token, body).await,
+        _ if visit.person.is_none() => Err(Refusal::SignIn),
+        ["apps", rest @ ..] => apps_route(visit, rest, get, body).await,
+        ["connect"] if get => connect::page(visit),
+        ["connect", client] if get => connect::client_page(visit, client),
+        ["connect", client] if post => connect::make(visit, client, body).await,
+        ["activity"] if get => activity::page(visit).await,
+        ["settings", rest @ ..] => settings::route(visit, rest, get, body).await,
+        ["files", ..] if get => files::page(visit).await,
+        ["files", ..] if post => files::change(visit, body).await,
+        ["raw", ..] if get => raw::serve(visit).await,
+        ["zip", ..] if get => zip::serve(visit).await,
+        ["upload", ..] if !get && !post => upload::take(visit, body).await,
+        ["versions", ..] if get => trash::versions(visit).await,
+        ["versions", ..] if post => trash::bring_back(visit, body).await,
+        ["trash"] if get => trash::page(visit).await,
+        ["trash"] if post => trash::restore(visit, body).await,
+        _ => Err(Refusal::NotFound),
+    }
+}
+
+async fn apps_route(visit: &Visit, rest: &[&str], get: bool, body: RequestBody) -> Answer {
+    match (rest, get) {
+        ([], true) => apps::page(visit).await,
+        (["new"], true) => apps::new(visit).await,
+        (["new"], false) => apps::make(visit, body).await,
+        ([id], true) => apps::one(visit, id).await,
+        ([id, "state"], true) => apps::state(visit, id).await,
+        ([id, "revoke"], false) => apps::revoke(visit, id, body).await,
+        ([id, "narrow"], false) => apps::narrow(visit, id, body).await,
+        ([id, "undo"], true) => undo::preview(visit, id).await,
+        ([id, "undo"], false) => undo::carry_out(visit, id, body).await,
         _ => Err(Refusal::NotFound),
     }
 }

@@ -71,9 +71,51 @@ pub(crate) async fn go_on(visit: &Visit, outcome: SignIn, then: &str) -> Answer 
     }
     match outcome {
         SignIn::Done(new) => keep_sign_in(visit, &mut response, &new.token),
-        SignIn::SecondFactor(_) => return Err(Refusal::NotFound),
+        SignIn::SecondFactor(ticket) => return second(visit, StatusCode::OK, &ticket.token, then, None),
     }
     Ok(response)
+}
+
+#[derive(Template)]
+#[template(path = "second.html")]
+struct SecondPage {
+    f: Frame,
+    ticket: String,
+    then: String,
+}
+
+fn second(
+    visit: &Visit,
+    status: StatusCode,
+    ticket: &str,
+    then: &str,
+    alarm: Option<&'static str>,
+) -> Answer {
+    let mut f = Frame::new(visit, "", visit.text.s("second.title"));
+    if let Some(key) = alarm {
+        f = f.alarmed(key);
+    }
+    let then = own_path(then).unwrap_or_default().to_owned();
+    page_with(status, &SecondPage { f, ticket: ticket.to_owned(), then })
+}
+
+/// Takes the code of the second factor.
+pub(crate) async fn submit_code(visit: &Visit, body: RequestBody) -> Answer {
+    let form = visit.open_form(body).await?;
+    let (ticket, then) = (form.text("ticket"), form.text("then"));
+    match visit.core().sign_in_with_code(ticket, form.text("code"), &visit.door()).await {
+        Ok(new) => go_on(visit, SignIn::Done(new), then).await,
+        Err(error) if error.kind == ErrorKind::Unauthenticated => {
+            second(visit, StatusCode::UNAUTHORIZED, ticket, then, Some("second.wrong"))
+        }
+        Err(error) if error.kind == ErrorKind::Busy => {
+            second(visit, StatusCode::TOO_MANY_REQUESTS, ticket, then, Some(message(error.kind)))
+        }
+        Err(error) if error.kind == ErrorKind::NotFound => {
+            show(visit, StatusCode::UNAUTHORIZED, then, "", Some("second.over"))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Ends the sign-in.

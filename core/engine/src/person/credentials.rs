@@ -3,6 +3,7 @@
 use allod_model::{Error, Grant, Path, Result, Rights, Timestamp};
 
 use crate::credential::NewCredential;
+use crate::fault::Res;
 use crate::operator::CredentialInfo;
 use crate::session::Session;
 
@@ -13,6 +14,12 @@ pub struct AppInfo {
     pub credential: CredentialInfo,
     /// Whether it opens the whole account for every protocol.
     pub whole: bool,
+    /// The highest right that any of its grants gives.
+    pub rights: Rights,
+    /// The highest right that it ever made use of; `None` before its first use.
+    pub used: Option<Rights>,
+    /// Top folders in which it ever did anything.
+    pub used_in: Vec<String>,
 }
 
 impl Session {
@@ -23,15 +30,36 @@ impl Session {
     pub async fn apps(&self) -> Result<Vec<AppInfo>> {
         self.person()?;
         let infos = self.core().operator().credentials(Some(&self.account())).await?;
-        let mut apps: Vec<_> = infos
-            .into_iter()
-            .map(|credential| AppInfo { whole: credential.grants.iter().any(is_whole), credential })
-            .collect();
+        let mut apps =
+            infos.into_iter().map(|credential| self.app_info(credential)).collect::<Res<Vec<_>>>()?;
         apps.sort_by_key(|app| {
             let last = app.credential.last_use.as_ref().map_or(app.credential.created, |last| last.time);
             std::cmp::Reverse(last)
         });
         Ok(apps)
+    }
+
+    fn app_info(&self, credential: CredentialInfo) -> Res<AppInfo> {
+        let record = self.core().credential(&credential.id.0)?.ok_or_else(Error::not_found)?;
+        let used = self.core().used_rights(&record)?;
+        Ok(AppInfo {
+            whole: credential.grants.iter().any(is_whole),
+            rights: credential.grants.iter().map(|grant| grant.rights).max().unwrap_or(Rights::Read),
+            used: used.highest(),
+            used_in: used.tops().collect(),
+            credential,
+        })
+    }
+
+    /// Takes rights above `rights` away from an app credential; its secrets stay. Open connections end at once and
+    /// come back with what is left.
+    ///
+    /// # Errors
+    /// `Denied` for an app; `NotFound`, also for another account's.
+    pub async fn narrow_app(&self, id: &str, rights: Rights) -> Result<()> {
+        let app = self.app(id).await?;
+        let narrowed = app.credential.grants.into_iter().map(|grant| narrowed(grant, rights)).collect();
+        self.core().replace_grants(id, narrowed).await
     }
 
     /// One of them.
@@ -68,6 +96,18 @@ impl Session {
         self.app(id).await?;
         self.core().operator().revoke_credential(id).await
     }
+}
+
+/// The grant with no right above `rights`.
+fn narrowed(mut grant: Grant, rights: Rights) -> Grant {
+    if grant.rights <= rights {
+        return grant;
+    }
+    grant.rights = rights;
+    let protocols: Vec<_> = grant.protocols.iter().map(|protocol| protocol.0.as_str()).collect();
+    let by = if protocols.is_empty() { String::new() } else { format!("@{}", protocols.join(",")) };
+    grant.text = format!("{}:{}{by}", grant.path, rights.as_str());
+    grant
 }
 
 /// Whether a grant opens everything, by every protocol.

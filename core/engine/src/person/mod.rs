@@ -10,17 +10,23 @@
 //! | `sign_in` | password, second factor, tickets in between |
 //! | `web_session` | tokens of those who are signed in |
 //! | `invite` | the first account, and accounts without a password yet |
+//! | `factors` | authenticator apps and recovery codes |
 //! | `credentials` | app credentials as their owner sees them |
+//! | `activity` | who did what |
 //!
 //! [`Session`]: crate::Session
 
+mod activity;
 mod credentials;
+mod factors;
 mod invite;
 mod password;
 mod sign_in;
 mod web_session;
 
+pub use activity::{ACTIVITY_PAGE_MAX, Activity, ActivityLine};
 pub use credentials::AppInfo;
+pub use factors::{FactorInfo, NewAuthenticator, RECOVERY_CODES};
 pub use invite::{INVITATION_SECS, Invited};
 pub use sign_in::{SIGN_IN_PASSWORD_BYTES_MAX, SignIn, Ticket};
 pub use web_session::{

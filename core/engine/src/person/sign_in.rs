@@ -7,7 +7,6 @@ use parking_lot::Mutex;
 use zeroize::Zeroizing;
 
 use super::web_session::NewWebSession;
-use crate::audit;
 use crate::core::Core;
 use crate::credential::blocked;
 use crate::fault::{Res, fail};
@@ -112,11 +111,6 @@ impl Core {
         self.new_web_session(&account, door).await.map(SignIn::Done)
     }
 
-    /// Whether the password alone does not open the account.
-    fn has_second_factor(&self, _account: AccountId) -> Res<bool> {
-        Ok(false)
-    }
-
     /// Refuses who failed too often. Unlike for app passwords, which nobody guesses, an address that is known for the
     /// account is slowed down too.
     fn check_not_blocked(&self, account: Option<AccountId>, door: &Door) -> Result<()> {
@@ -168,12 +162,6 @@ impl Session {
             true => Ok(()),
             false => fail(ErrorKind::Denied, "this needs the account's password once more"),
         }
-    }
-
-    /// Writes into the account's audit log what the person did.
-    pub(crate) fn person_event(&self, word: &str, text: String) -> crate::record::AuditEvent {
-        let now = self.core().0.env.now();
-        audit::event(now, word, self.credential().as_ref(), Some(super::PROTOCOL), self.address(), text)
     }
 }
 

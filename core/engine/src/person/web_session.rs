@@ -56,18 +56,21 @@ pub struct WebHandle {
 
 impl WebHandle {
     fn new(record: WebSession, hash: [u8; 32]) -> Self {
-        let credential = CredentialHandle::new(Credential {
-            id: record.id.clone(),
-            account: record.account,
-            label: PROTOCOL.into(),
-            grants: Vec::new(),
-            created: record.created,
-            expires: Some(record.expires),
-            password_hash: [0; 32],
-            bearer_hash: [0; 32],
-            access_key: String::new(),
-            sealed_s3_secret: Vec::new(),
-        });
+        let credential = CredentialHandle::new(
+            Credential {
+                id: record.id.clone(),
+                account: record.account,
+                label: PROTOCOL.into(),
+                grants: Vec::new(),
+                created: record.created,
+                expires: Some(record.expires),
+                password_hash: [0; 32],
+                bearer_hash: [0; 32],
+                access_key: String::new(),
+                sealed_s3_secret: Vec::new(),
+            },
+            crate::used::UsedRow::default(),
+        );
         let confirmed = Mutex::new(record.created);
         WebHandle { record, credential: Arc::new(credential), hash, confirmed }
     }
