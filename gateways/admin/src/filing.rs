@@ -21,7 +21,7 @@ pub async fn filing(operator: &Operator, request: Request) -> Result<Value, Fail
             let session = operator.session(&account)?;
             let mut filing = session.filing().await?;
             if filing.rules.iter().any(|known| known.name == rule.name) {
-                return Err(Failure::invalid(&format!(
+                return Err(Failure::invalid(format!(
                     "there is a rule '{}' already: choose another name, or remove it first",
                     rule.name
                 )));
@@ -39,7 +39,7 @@ pub async fn filing(operator: &Operator, request: Request) -> Result<Value, Fail
             let count = rules.len();
             let rules: Vec<Rule> = rules.into_iter().filter(|rule| rule.name != name).collect();
             if rules.len() == count {
-                return Err(Failure::invalid(&format!(
+                return Err(Failure::invalid(format!(
                     "there is no rule '{name}'; `allod filing list {account}` shows them"
                 )));
             }
@@ -61,7 +61,7 @@ pub async fn vacation(operator: &Operator, request: Request) -> Result<Value, Fa
             let moment = |text: Option<String>| -> Result<Option<Timestamp>, Failure> {
                 let Some(text) = text else { return Ok(None) };
                 let read = parse_moment(&text, now).ok_or_else(|| {
-                    Failure::invalid(&format!("'{text}' is no moment: write 2026-12-24 or 2026-12-24 18:00"))
+                    Failure::invalid(format!("'{text}' is no moment: write 2026-12-24 or 2026-12-24 18:00"))
                 })?;
                 Ok(Some(read))
             };
