@@ -172,12 +172,45 @@ await step("nothing in the console: no script refused, none failing", async () =
   demand(bad.length === 0, bad.slice(0, 3).join("; "));
 });
 
+await step("mail, an event and a contact put in by WebDAV are shown", async () => {
+  await go("/ui/apps/new?which=all");
+  await page.fill("[name=label]", "everything");
+  if (await page.locator("[name=password]").isVisible()) await page.fill("[name=password]", PASSWORD);
+  await page.click("form.card button.main");
+  const password = await page.locator(".value", { hasText: "Password" }).first().locator("output").innerText();
+  const headers = { authorization: "Basic " + Buffer.from(`alice:${password}`).toString("base64") };
+  const put = async (path, type, text) => {
+    const answer = await fetch(`${server.url}/dav/alice${path}`, { method: "PUT", headers: { ...headers, "content-type": type }, body: text });
+    demand(answer.ok, `${path}: ${answer.status} ${await answer.text()}`);
+  };
+  const day = new Date(Date.now() + 86400000).toISOString().slice(0, 10).replaceAll("-", "");
+  const lines = (...all) => all.join("\r\n") + "\r\n";
+  await put("/Calendars/Personal/1.ics", "text/calendar", lines("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//x//x//EN", "BEGIN:VEVENT", "UID:1", "DTSTAMP:20260101T000000Z", `DTSTART:${day}T100000Z`, `DTEND:${day}T113000Z`, "SUMMARY:Choir practice", "LOCATION:Town hall", "RRULE:FREQ=DAILY;INTERVAL=3;COUNT=5", "END:VEVENT", "END:VCALENDAR"));
+  for (const [id, name] of [["1", "Ada Lovelace"], ["2", "Grace Hopper"], ["3", "Émilie du Châtelet"]]) {
+    await put(`/Contacts/Personal/${id}.vcf`, "text/vcard", lines("BEGIN:VCARD", "VERSION:3.0", `UID:${id}`, `FN:${name}`, `N:${name.split(" ").pop()};${name.split(" ")[0]};;;`, `EMAIL:${id}@example.org`, "TEL:+49 30 123456", "ORG:Analytical Society", "END:VCARD"));
+  }
+  for (let n = 1; n <= 6; n += 1) {
+    await put(`/Mail/INBOX/${n}.eml`, "message/rfc822", lines(`From: "Grace Hopper" <grace@example.org>`, "To: alice@example.org", `Subject: Minutes of meeting ${n}`, `Date: Tue, 24 Nov 2026 1${n}:00:00 +0000`, `Message-ID: <${n}@example.org>`, "MIME-Version: 1.0", "Content-Type: text/html; charset=utf-8", "", `<h1>Minutes ${n}</h1><p>Dear Alice, here is what we talked about.</p><script>document.title="run"</script><img src="https://tracker.invalid/x.gif">`));
+  }
+  await go("/ui/mail");
+  demand(await page.locator(".messages li").count() === 6, "six messages");
+  await page.click(".messages a");
+  const frame = page.frameLocator("iframe");
+  await frame.locator("h1").waitFor();
+  demand(!(await frame.locator("body").innerHTML()).includes("tracker"), "no picture from elsewhere");
+  await go("/ui/calendar?view=agenda");
+  demand(await page.locator(".agenda li").count() === 5, "five times");
+  await go("/ui/contacts?q=hopper");
+  demand(await page.locator(".contact").count() === 1, "one is found");
+});
+
 const PAGES = {
   "files": "/ui/files", "folder": "/ui/files/photos", "file": "/ui/files/photos/picture-001.png", "text": "/ui/files/notes/letter.txt",
   "versions": "/ui/versions/notes/letter.txt", "trash": "/ui/trash", "apps": "/ui/apps", "app-new": "/ui/apps/new", "connect": "/ui/connect",
   "connect-davx5": "/ui/connect/davx5", "connect-restic": "/ui/connect/restic", "activity": "/ui/activity",
   "doors": "/ui/activity?view=doors", "settings": "/ui/settings", "authenticator": "/ui/settings/authenticator",
-  "missing": "/ui/files/nothing",
+  "mail": "/ui/mail", "message": "/ui/mail/INBOX?uid=1", "calendar": "/ui/calendar", "agenda": "/ui/calendar?view=agenda",
+  "contacts": "/ui/contacts", "space": "/ui/space", "missing": "/ui/files/nothing",
   ...JSON.parse(process.env.ALLOD_WEB_PAGES ?? "{}"),
 };
 const state = await context.storageState();

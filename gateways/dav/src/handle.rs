@@ -11,6 +11,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 
 use crate::condition::{Tagged, parse_precondition};
 use crate::error::{Answer, Doing, Failure};
+use crate::nextcloud::{self, Window};
 use crate::places::Places;
 use crate::propfind::{Depth, parse_depth};
 use crate::url::{Target, decode_parameter, parse_reference, parse_target};
@@ -133,7 +134,8 @@ impl Call {
 
     /// A URL in a header.
     pub(crate) fn reference(&self, reference: &[u8]) -> Result<Target, Failure> {
-        Ok(parse_reference(reference, &self.hosts())?)
+        let named = nextcloud::with_account(reference.trim_ascii(), &self.account);
+        Ok(parse_reference(&named, &self.hosts())?)
     }
 
     /// All names of this server that the request mentions; a proxy may have changed one of them.
@@ -167,11 +169,26 @@ pub(crate) async fn handle(core: &Core, request: Request<RequestBody>, peer: Pee
         let answer = caldav::attachments::open(core, token, &head.method, &head.headers, peer.client).await;
         return answer.unwrap_or_else(Failure::into_response);
     }
+    if nextcloud::PLACES.contains(&head.uri.path()) {
+        let (path, query) = (head.uri.path(), head.uri.query());
+        let answer = nextcloud::document(core, path, query, &head.method, &head.headers, &peer).await;
+        return answer.unwrap_or_else(Failure::into_response);
+    }
     let answer = async {
-        let target = parse_target(head.uri.path().as_bytes())?;
-        let session = authenticate(core, &head.headers, peer.client).await?;
+        let window = Window::of(head.uri.path());
+        // Where the URL names no account, it is that of who logs in.
+        let early = match window {
+            Window::WebDav => None,
+            _ => Some(parse_target(head.uri.path().as_bytes())?),
+        };
+        let session = authenticate(core, &head.headers, peer.client, window.protocols()).await?;
+        let target = match early {
+            Some(target) => target,
+            None => parse_target(&nextcloud::with_account(head.uri.path().as_bytes(), &session.account()))?,
+        };
         let revoked = session.clone();
-        let asked = Asked { session, target, now: core.now(), proxied: peer.proxied, secure: peer.tls };
+        let asked =
+            Asked { session, target, window, now: core.now(), proxied: peer.proxied, secure: peer.tls };
         tokio::select! {
             biased;
             answer = route(asked, head, body) => answer,
@@ -192,13 +209,17 @@ fn options() -> Response<ResponseBody> {
     response
 }
 
-async fn authenticate(core: &Core, headers: &HeaderMap, address: IpAddr) -> Result<Session, Failure> {
+pub(crate) async fn authenticate(
+    core: &Core,
+    headers: &HeaderMap,
+    address: IpAddr,
+    protocols: Vec<Protocol>,
+) -> Result<Session, Failure> {
     let proof = match parse_authorization(headers).ok_or_else(Failure::unauthenticated)? {
         Authorization::Basic { username, password } => Proof::Password { username, password },
         Authorization::Bearer(token) => Proof::Bearer(token),
     };
     let client = client_of(headers);
-    let protocols = ["webdav", "caldav", "carddav"].map(Protocol::new).to_vec();
     let door = Door { protocols, address: Some(address), client };
     core.authenticate(proof, door).await.map_err(|error| Failure::of(error, Doing::Read, str::to_owned))
 }
@@ -215,13 +236,14 @@ pub(crate) fn client_of(headers: &HeaderMap) -> Option<String> {
 struct Asked {
     session: Session,
     target: Target,
+    window: Window,
     now: Timestamp,
     proxied: bool,
     secure: bool,
 }
 
 async fn route(asked: Asked, head: http::request::Parts, body: RequestBody) -> Answer {
-    let Asked { session, target, now, proxied, secure } = asked;
+    let Asked { session, target, window, now, proxied, secure } = asked;
     let method = head.method.as_str();
     let own = session.account();
     let (path, slash) = match target {
@@ -231,7 +253,8 @@ async fn route(asked: Asked, head: http::request::Parts, body: RequestBody) -> A
         }
         Target::Tree { path, slash, .. } => (path, slash),
         Target::Root | Target::Trees | Target::Principals | Target::Principal { .. } => {
-            return virtual_place::handle(&session, &target, method, &head.headers, body, now).await;
+            let asked = Some(head.uri.path()).filter(|path| path.starts_with(nextcloud::REMOTE_PREFIX));
+            return virtual_place::handle(&session, &target, method, &head.headers, body, now, asked).await;
         }
     };
     // A `?` that a client forgot to encode would cut the name short: read on, but write nothing there.
@@ -245,9 +268,9 @@ async fn route(asked: Asked, head: http::request::Parts, body: RequestBody) -> A
     let in_url = path.clone();
     let (places, reached, path, mount) = match lent {
         Some((mount, path)) => {
-            (Places::lent(&own, &mount), mount.session.clone(), path, Some(Box::new(mount)))
+            (Places::lent(&own, &mount).within(window), mount.session.clone(), path, Some(Box::new(mount)))
         }
-        None => (Places::own(&own), session.clone(), path, None),
+        None => (Places::own(&own).within(window), session.clone(), path, None),
     };
     let call = Call {
         session: reached,
@@ -266,6 +289,9 @@ async fn route(asked: Asked, head: http::request::Parts, body: RequestBody) -> A
         proxied,
         secure,
     };
+    if window == Window::Uploads && call.method.as_str() == "MKCOL" {
+        nextcloud::prepare(&call.own, now).await?;
+    }
     match call.method.as_str() {
         "GET" | "HEAD" => get::handle(&call).await,
         "PUT" => put::handle(&call, body).await,

@@ -50,6 +50,7 @@ mod lock;
 mod matches;
 mod mkcol;
 mod multiget;
+mod nextcloud;
 mod pages;
 mod places;
 mod plan;
@@ -123,16 +124,19 @@ impl Gateway for Dav {
             "ACL",
         ];
         let [well_caldav, well_carddav] = well_known::PLACES;
-        vec![
+        let documents = nextcloud::PLACES.iter().map(|place| Mount::exact(place, &[]));
+        let places = vec![
             Mount::prefix(PUBLISHED_PREFIX),
             Mount::prefix(caldav::attachments::ATTACHMENTS_PREFIX),
             Mount::prefix(well_caldav),
             Mount::prefix(well_carddav),
+            Mount::prefix(nextcloud::REMOTE_PREFIX),
             Mount::prefix(url::DAV_PREFIX),
             Mount::prefix(url::PRINCIPALS_PREFIX),
             Mount::exact("/", discovery),
             Mount::exact("*", &["OPTIONS"]),
-        ]
+        ];
+        places.into_iter().chain(documents).collect()
     }
 
     async fn handle(&self, request: Request<RequestBody>, peer: Peer) -> Response<ResponseBody> {

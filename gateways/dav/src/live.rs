@@ -114,6 +114,12 @@ impl Writer {
                 None => return Some(self.plan.names_only),
             },
             Live::QuotaUsed => write_number(out, node.size),
+            // Nextcloud's programs look into a folder only when its tag has changed: the roll-up's.
+            Live::Etag if self.places.window().shows_files() => {
+                out.push(b'"');
+                escape_into(out, &node.etag.0);
+                out.push(b'"');
+            }
             // Both name a state of the same members, so they are the same. That of a home tells of changes inside its
             // calendars too, as its synchronization does; of a folder elsewhere with such a name it says more than it must.
             Live::SyncToken | Live::CTag => {

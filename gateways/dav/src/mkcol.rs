@@ -1,6 +1,6 @@
 //! MKCOL, plain (RFC 4918 §9.3) and extended (RFC 5689): folders, calendars and address books.
 
-use allod_core::{Components, FolderOptions, Property, PropertyChange};
+use allod_core::{Components, FolderOptions, Node, Property, PropertyChange};
 use allod_kit::{RequestBody, ResponseBody, full_body};
 use allod_model::{Detail, Error, ErrorKind, Kind};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
@@ -8,7 +8,9 @@ use http::{Response, StatusCode};
 
 use crate::body::read_text;
 use crate::error::{Answer, Doing, Failure};
+use crate::get::etag_header;
 use crate::handle::{Call, empty, xml};
+use crate::nextcloud::file_id;
 use crate::plan::{Live, PROPERTIES_MAX, empty_element};
 use crate::settable::{self, Refused, SENSELESS};
 use crate::xml::{CALDAV, CARDDAV, Document, Element};
@@ -28,15 +30,22 @@ pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
     if !wishes.refused.is_empty() {
         return Ok(refusal(&wishes));
     }
-    make(call, wishes.options, Doing::MakeFolder).await?;
-    Ok(created())
+    let node = make(call, wishes.options, Doing::MakeFolder).await?;
+    let mut response = created();
+    if let Ok(id) = HeaderValue::from_str(&file_id(&node)) {
+        response.headers_mut().insert("oc-fileid", id);
+    }
+    if let Some(etag) = etag_header(&node) {
+        response.headers_mut().insert("oc-etag", etag);
+    }
+    Ok(response)
 }
 
 /// Makes a folder.
-pub(crate) async fn make(call: &Call, options: FolderOptions, doing: Doing) -> Result<(), Failure> {
+pub(crate) async fn make(call: &Call, options: FolderOptions, doing: Doing) -> Result<Node, Failure> {
     let kind = options.kind;
     let made = call.session.make_folder(&call.path, options, call.precondition()?).await;
-    made.map(|_| ()).map_err(|error| match location_condition(&error, kind) {
+    made.map_err(|error| match location_condition(&error, kind) {
         Some(failure) => failure,
         None => call.failing(doing)(error),
     })

@@ -4,6 +4,7 @@
 use allod_core::Mount;
 use allod_model::Path;
 
+use crate::nextcloud::Window;
 use crate::url::{place_url, principal_url, tree_base};
 
 /// The URLs of one account, for a session on its tree or on what it was lent.
@@ -13,6 +14,8 @@ pub(crate) struct Places {
     account: String,
     /// URL of its root without the slash at the end: `/dav/alice`.
     base: String,
+    /// By which window the client came; its URLs are shown in the answer.
+    window: Window,
     lent: Option<Lent>,
 }
 
@@ -28,13 +31,23 @@ struct Lent {
 impl Places {
     /// For the account's own tree.
     pub(crate) fn own(account: &str) -> Places {
-        Places { account: account.to_owned(), base: tree_base(account), lent: None }
+        Places { account: account.to_owned(), base: tree_base(account), window: Window::Own, lent: None }
     }
 
     /// For what it was lent.
     pub(crate) fn lent(account: &str, mount: &Mount) -> Places {
         let (at, path, owner) = (mount.at.clone(), mount.path.clone(), mount.owner.clone());
         Places { lent: Some(Lent { at, path, owner }), ..Places::own(account) }
+    }
+
+    /// The same, shown by the URLs of a window.
+    pub(crate) fn within(self, window: Window) -> Places {
+        Places { window, ..self }
+    }
+
+    /// By which window the client came.
+    pub(crate) fn window(&self) -> Window {
+        self.window
     }
 
     /// The account that logged in.
@@ -49,9 +62,13 @@ impl Places {
 
     /// The URL of a path of the session; `folder` adds the slash.
     pub(crate) fn url(&self, path: &Path, folder: bool) -> String {
-        match &self.lent {
-            Some(lent) => place_url(&self.base, &moved(path, &lent.path, &lent.at), folder),
-            None => place_url(&self.base, path, folder),
+        let in_url = match &self.lent {
+            Some(lent) => &moved(path, &lent.path, &lent.at),
+            None => path,
+        };
+        match self.window.base(&self.account, in_url) {
+            Some((base, inside)) => place_url(&base, &inside, folder),
+            None => place_url(&self.base, in_url, folder),
         }
     }
 

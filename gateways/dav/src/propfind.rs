@@ -334,6 +334,10 @@ impl Members {
             Err(error) if self.deeper.is_some() && is_gone(&error) => {
                 Ok(Listing { nodes: Vec::new(), next: None })
             }
+            Ok(mut listing) if self.folder.is_root() && self.writer.places.window().shows_files() => {
+                listing.nodes.retain(|node| node.name.as_str() != crate::nextcloud::UPLOADS);
+                Ok(listing)
+            }
             listing => listing,
         }
     }

@@ -10,6 +10,7 @@ use allod_formats::zone::Zone;
 use allod_model::{Kind, Name, NodeId, Path, Seq, Timestamp};
 
 use crate::escape::escape_into;
+use crate::nextcloud;
 use crate::places::Places;
 use crate::plan::{Ask, Live, Plan, empty_element};
 use crate::url::encode_segment;
@@ -207,6 +208,9 @@ impl Writer {
     pub(crate) fn one(&self, out: &mut Vec<u8>, ask: &Ask, subject: Subject<'_>) -> bool {
         match ask {
             Ask::Live(live) => self.live(out, *live, subject),
+            Ask::Dead(namespace, name, _) if namespace == nextcloud::NAMESPACE => {
+                nextcloud::write_property(out, name, subject) || write_dead(out, subject, namespace, name)
+            }
             Ask::Dead(namespace, name, _) => write_dead(out, subject, namespace, name),
             Ask::CalendarData(_) | Ask::AddressData(_) => false,
         }

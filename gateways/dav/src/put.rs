@@ -19,6 +19,7 @@ use crate::error::{Answer, Doing, Failure};
 use crate::get::{self, etag_header, schedule_tag_header};
 use crate::handle::{Call, empty};
 use crate::import;
+use crate::nextcloud::file_id;
 use crate::propfind::parse_prefer;
 use crate::quirks::{quirk_finder_expected_length, quirk_rclone_mtime};
 use crate::refusal;
@@ -80,6 +81,9 @@ pub(crate) async fn handle(call: &Call, body: RequestBody) -> Answer {
     // RFC 6638 §3.2.10.
     if let Some(tag) = schedule_tag_header(&written.node) {
         headers.insert("schedule-tag", tag);
+    }
+    if let Ok(id) = HeaderValue::from_str(&file_id(&written.node)) {
+        headers.insert("oc-fileid", id);
     }
     if modified.is_some() {
         headers.insert("x-oc-mtime", HeaderValue::from_static("accepted"));

@@ -6,6 +6,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 use crate::error::{Answer, Doing, Failure};
 use crate::handle::{Call, empty};
+use crate::nextcloud::{self, Window};
 use crate::propfind::{Depth, parse_depth};
 use crate::refusal;
 use crate::url::Target;
@@ -24,6 +25,9 @@ pub(crate) async fn handle(call: &Call) -> Answer {
         // Another account, or a place that no tree has; what is lent stays where it is.
         _ => return Err(Failure::new(StatusCode::FORBIDDEN, "nothing can be put at that destination")),
     };
+    if moving && call.places.window() == Window::Uploads && nextcloud::is_assembly(&call.path) {
+        return nextcloud::assemble(call, &to).await;
+    }
     let options =
         TransferOptions { overwrite: parse_overwrite(&call.headers)?, shallow: parse_shallow(call, moving)? };
     // RFC 4918 §9.8.5, §9.9.4: source and destination are the same.

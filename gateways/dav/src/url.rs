@@ -50,6 +50,8 @@ pub enum UrlError {
 /// # Errors
 /// [`UrlError`]; encoded slashes, NUL, `.` and `..` (encoded or not) are `Malformed`, doubled slashes collapse.
 pub fn parse_target(path: &[u8]) -> Result<Target, UrlError> {
+    let native = crate::nextcloud::native(path);
+    let path = native.as_ref();
     if path == b"/" || path == b"*" {
         return Ok(Target::Root);
     }

@@ -17,7 +17,7 @@ use crate::report;
 use crate::url::{DAV_PREFIX, PRINCIPALS_PREFIX, Target, principal_url, tree_base};
 use crate::visit::Visit;
 
-/// Answers a request to one of these places.
+/// Answers a request to one of these places. `asked`: the URL's path where it is another name for the place.
 pub(crate) async fn handle(
     session: &Session,
     target: &Target,
@@ -25,9 +25,10 @@ pub(crate) async fn handle(
     headers: &HeaderMap,
     body: RequestBody,
     now: Timestamp,
+    asked: Option<&str>,
 ) -> Answer {
     match method {
-        "PROPFIND" => find(session, target, propfind::parse(headers, body).await?, now).await,
+        "PROPFIND" => find(session, target, propfind::parse(headers, body).await?, now, asked).await,
         "GET" | "HEAD" => Ok(page(session)),
         "REPORT" => {
             let visit = Visit { session, headers, target: target.clone(), now };
@@ -40,7 +41,13 @@ pub(crate) async fn handle(
     }
 }
 
-async fn find(session: &Session, target: &Target, question: Question, now: Timestamp) -> Answer {
+async fn find(
+    session: &Session,
+    target: &Target,
+    question: Question,
+    now: Timestamp,
+    asked: Option<&str>,
+) -> Answer {
     let Question { plan, depth, preference } = question;
     // RFC 4918 §9.1: a server may refuse infinite depth, with this condition.
     if depth == Depth::Infinity {
@@ -59,7 +66,7 @@ async fn find(session: &Session, target: &Target, question: Question, now: Times
         Target::Principal { .. } | Target::Tree { .. } => (own.as_str(), Subject::Principal),
     };
     if depth == Depth::Zero || !preference.no_root {
-        writer.response(&mut out, url.as_bytes(), subject);
+        writer.response(&mut out, asked.unwrap_or(url).as_bytes(), subject);
     }
     if depth == Depth::One {
         members(session, target, &mut writer, &mut out, dead).await.map_err(failing)?;

@@ -19,12 +19,13 @@ const RETRY_SECS: u64 = 5;
 pub struct Failure {
     pub status: StatusCode,
     message: String,
-    headers: HeaderMap,
+    /// Boxed: most refusals have few, and results with one in them stay small.
+    headers: Box<HeaderMap>,
 }
 
 impl Failure {
     pub fn new(status: StatusCode, message: impl Into<String>) -> Failure {
-        Failure { status, message: message.into(), headers: HeaderMap::new() }
+        Failure { status, message: message.into(), headers: Box::default() }
     }
 
     pub fn bad_request(message: impl Into<String>) -> Failure {
@@ -83,7 +84,7 @@ impl Failure {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
-        headers.extend(self.headers);
+        headers.extend(*self.headers);
         response
     }
 }

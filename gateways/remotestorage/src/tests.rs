@@ -35,6 +35,9 @@ struct Reply {
     body: String,
 }
 
+/// Request line, token, headers, body, status, and what the answer holds.
+type Step<'a> = (&'a str, &'a str, &'a str, &'a str, u16, &'a [&'a str]);
+
 impl Bench {
     async fn new() -> Bench {
         let store = Store::new(Arc::new(Memory::new()));
@@ -105,7 +108,7 @@ impl Bench {
     }
 
     /// Each step: request line, token, headers, body, status, and what the answer holds (`!`: does not hold).
-    async fn run(&mut self, steps: &[(&str, &str, &str, &str, u16, &[&str])]) {
+    async fn run(&mut self, steps: &[Step<'_>]) {
         for (number, (line, token, headers, body, status, holds)) in steps.iter().enumerate() {
             let before = self.etag.clone();
             let reply = self.ask(line, token, headers, body).await;
@@ -407,7 +410,7 @@ async fn who_may_do_what() {
 #[tokio::test]
 async fn a_narrowed_token_sees_the_way_to_its_corner() {
     let mut bench = Bench::new().await;
-    let steps: [(&str, &str, &str, &str, u16, &[&str]); 13] = [
+    let steps: [Step<'_>; 13] = [
         ("PUT /storage/alice/notes/work/a", "{sub}", "", "x", 201, &[]),
         ("PUT /storage/alice/notes/a", "{rw}", "", "x", 201, &[]),
         ("PUT /storage/alice/notes/deep/er/a", "{rw}", "", "x", 201, &[]),
@@ -497,7 +500,7 @@ async fn names_of_every_sort() {
 async fn refusals_of_core_come_in_the_drafts_words() {
     let mut bench = Bench::new().await;
     let much = "x".repeat(100_001);
-    let steps: [(&str, &str, &str, &str, u16, &[&str]); 8] = [
+    let steps: [Step<'_>; 8] = [
         ("PUT /storage/alice/notes/much", "{rw}", "", &much, 507, &["access-control-allow-origin"]),
         (
             "PUT /storage/alice/Calendars/Personal/a.ics",
@@ -535,7 +538,7 @@ async fn every_answer_is_open_to_other_origins() {
         "vary: Origin",
         "!allow-credentials",
     ];
-    let steps: [(&str, &str, &str, &str, u16, &[&str]); 9] = [
+    let steps: [Step<'_>; 9] = [
         ("PUT /storage/alice/notes/a", "{rw}", origin, "x", 201, open),
         ("GET /storage/alice/notes/a", "{rw}", origin, "", 200, open),
         ("GET /storage/alice/notes/", "{rw}", origin, "", 200, open),

@@ -69,16 +69,18 @@ pub fn page_url(settings: &Settings, served: &str) -> String {
 }
 
 /// What the web page tells people to connect to.
-fn site(context: &Context, s3: bool) -> Site {
+fn site(context: &Context, settings: &Settings, s3: bool) -> Site {
     let listener = |served: &Served| {
         let address: SocketAddr = served.url.split_once("://")?.1.parse().ok()?;
         let tls = matches!(served.listener, "imaps" | "submissions") || served.url.starts_with("https:");
-        Some(allod_web::Listener { name: served.listener.to_owned(), port: address.port(), tls })
+        let start_tls = served.protocols.contains("STARTTLS");
+        Some(allod_web::Listener { name: served.listener.to_owned(), port: address.port(), tls, start_tls })
     };
     Site {
         listeners: context.served.iter().skip(1).filter_map(listener).collect(),
         s3_endpoint: s3.then(|| context.s3_endpoint.clone()),
         s3_region: context.s3_region.clone(),
+        security_contacts: settings.security_contacts.clone().unwrap_or_default(),
     }
 }
 
@@ -133,7 +135,7 @@ pub async fn serve(
     };
     let beside = registry::http_gateways(
         &core,
-        site(&context, s3.is_some()),
+        site(&context, settings, s3.is_some()),
         s3.as_ref().map(|(gateway, _)| gateway),
         smtp.as_ref().map(|(gateway, _)| gateway),
     );

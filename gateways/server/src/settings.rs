@@ -50,6 +50,8 @@ pub struct Settings {
     pub disk_reserve: Option<String>,
     /// The file that holds the passphrase of the master key.
     pub passphrase_file: Option<PathBuf>,
+    /// Whom to tell of holes in security, for `security.txt`: `mailto:` or `https:` addresses.
+    pub security_contacts: Option<Vec<String>>,
 }
 
 /// How S3 is served.
@@ -195,6 +197,7 @@ impl Settings {
             retention: self.retention.or(other.retention),
             disk_reserve: self.disk_reserve.or(other.disk_reserve),
             passphrase_file: self.passphrase_file.or(other.passphrase_file),
+            security_contacts: self.security_contacts.or(other.security_contacts),
         }
     }
 

@@ -160,8 +160,7 @@ async fn read_text(file: &OpenFile) -> Result<String, Refusal> {
 pub(crate) async fn change(visit: &Visit, body: RequestBody) -> Answer {
     let form = visit.form(body).await?;
     let folder = path_of(visit, "files")?;
-    let names: Vec<Name> =
-        form.all("name").take(CHANGED_MAX + 1).map(|name| strict(name)).collect::<Result<_, _>>()?;
+    let names: Vec<Name> = form.all("name").take(CHANGED_MAX + 1).map(strict).collect::<Result<_, _>>()?;
     if names.len() > CHANGED_MAX {
         return Err(Refusal::Malformed);
     }

@@ -95,4 +95,5 @@ impl Frame {
 }
 
 /// The places of the page, in the order of the navigation.
-pub(crate) const PLACES: [&str; 5] = ["files", "apps", "connect", "activity", "settings"];
+pub(crate) const PLACES: [&str; 9] =
+    ["files", "mail", "calendar", "contacts", "apps", "connect", "activity", "space", "settings"];

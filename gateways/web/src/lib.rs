@@ -12,6 +12,7 @@
 //! | `sign_in`, `set_up`, `settings` | getting in, and what that takes |
 //! | `apps`, `corner`, `undo`, `activity` | who has what, and what they did |
 //! | `connect` | step by step for each program and device |
+//! | `mail`, `calendar`, `contacts`, `space` | views |
 //! | `files`, `raw`, `upload`, `zip`, `trash` | the drive |
 //!
 //! How a request travels: [`visit::Visit`] finds the person by the cookie (core decides), `route` picks the page, the page
@@ -24,13 +25,18 @@
 mod activity;
 mod apps;
 mod assets;
+mod calendar;
 mod connect;
+mod contacts;
 mod corner;
+mod discovery;
 mod error;
 mod files;
 mod frame;
 mod home;
 mod icons;
+mod mail;
+mod oauth;
 mod place;
 mod qr;
 mod raw;
@@ -41,6 +47,7 @@ mod settings;
 mod show;
 mod sign_in;
 mod site;
+mod space;
 mod text;
 mod trash;
 mod undo;
@@ -66,12 +73,13 @@ pub struct Web(Arc<Shared>);
 pub(crate) struct Shared {
     pub core: Core,
     pub site: Site,
+    pub flows: oauth::login_flow::Flows,
 }
 
 impl Web {
     /// A page for the accounts of `core`; `site` says what else this server offers, for the instructions.
     pub fn new(core: Core, site: Site) -> Web {
-        Web(Arc::new(Shared { core, site }))
+        Web(Arc::new(Shared { core, site, flows: Default::default() }))
     }
 }
 
@@ -82,7 +90,10 @@ impl Gateway for Web {
     }
 
     fn mounts(&self) -> Vec<Mount> {
-        vec![Mount::prefix(UI_PREFIX), Mount::exact("/", &["GET", "HEAD"])]
+        let mut mounts = vec![Mount::prefix(UI_PREFIX), Mount::exact("/", &["GET", "HEAD"])];
+        mounts.extend(oauth::mounts());
+        mounts.extend(discovery::mounts());
+        mounts
     }
 
     async fn handle(&self, request: Request<RequestBody>, peer: Peer) -> Response<ResponseBody> {

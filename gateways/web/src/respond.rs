@@ -121,7 +121,6 @@ pub(crate) fn secure(mut response: Response<ResponseBody>) -> Response<ResponseB
 }
 
 /// A policy like that of all pages, which lets forms lead on to one more place (an app's redirect).
-#[expect(dead_code, reason = "for the consent page")]
 pub(crate) fn policy_with_form_target(response: &mut Response<ResponseBody>, target: &str) {
     let plain = target.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b';' | b',' | b'\''));
     let target = if plain { target } else { "" };

@@ -12,8 +12,8 @@ use crate::frame::Frame;
 use crate::respond::{Answer, json, page_with, secure, see, url_part};
 use crate::visit::Visit;
 use crate::{
-    Shared, activity, apps, assets, connect, files, home, raw, set_up, settings, sign_in, trash, undo,
-    upload, zip,
+    Shared, activity, apps, assets, calendar, connect, contacts, discovery, files, home, mail, oauth, raw,
+    set_up, settings, sign_in, space, trash, undo, upload, zip,
 };
 
 /// Answers one request.
@@ -24,8 +24,17 @@ pub(crate) async fn handle(
 ) -> Response<ResponseBody> {
     let (parts, body) = request.into_parts();
     let visit = Visit::of(web, parts, peer).await;
-    let answer = route(&visit, body).await;
+    let answer = match is_ours(&visit.path) {
+        true => route(&visit, body).await,
+        false if discovery::is_here(&visit.path) => discovery::handle(&visit, body).await,
+        false => oauth::handle(&visit, body).await,
+    };
     secure(finish(&visit, answer))
+}
+
+/// Whether a path belongs to the page itself.
+fn is_ours(path: &str) -> bool {
+    path == "/" || path == "/ui" || path.starts_with("/ui/")
 }
 
 /// Turns a refusal into its page.
@@ -98,6 +107,7 @@ async fn route(visit: &Visit, body: RequestBody) -> Answer {
     match parts.as_slice() {
         [] if get => home::page(visit),
         ["static", name] if get => assets::serve(visit, name),
+        ["apple.mobileconfig"] if post => discovery::apple::download(visit, body).await,
         ["sign-in"] if get => sign_in::page(visit),
         ["sign-in"] if post => sign_in::submit(visit, body).await,
         ["sign-in", "code"] if post => sign_in::submit_code(visit, body).await,
@@ -116,6 +126,10 @@ async fn route(visit: &Visit, body: RequestBody) -> Answer {
         ["settings", rest @ ..] => settings::route(visit, rest, get, body).await,
         ["files", ..] if get => files::page(visit).await,
         ["files", ..] if post => files::change(visit, body).await,
+        ["mail", ..] if get => mail::page(visit).await,
+        ["calendar"] if get => calendar::page(visit).await,
+        ["contacts"] if get => contacts::page(visit).await,
+        ["space", ..] if get => space::page(visit).await,
         ["raw", ..] if get => raw::serve(visit).await,
         ["zip", ..] if get => zip::serve(visit).await,
         ["upload", ..] if !get && !post => upload::take(visit, body).await,

@@ -9,6 +9,8 @@ pub struct Listener {
     pub port: u16,
     /// Whether connections to it are encrypted from the start.
     pub tls: bool,
+    /// Whether they can be encrypted later (STARTTLS).
+    pub start_tls: bool,
 }
 
 /// What the server offers beside this page.
@@ -20,6 +22,8 @@ pub struct Site {
     pub s3_endpoint: Option<String>,
     /// The region that S3 clients are told.
     pub s3_region: String,
+    /// Whom to tell of holes in security (RFC 9116): `mailto:` or `https:` addresses.
+    pub security_contacts: Vec<String>,
 }
 
 impl Site {

@@ -229,7 +229,11 @@ impl Visit {
         self.read_form(body).await
     }
 
-    async fn read_form(&self, body: RequestBody) -> Result<Form, Refusal> {
+    /// Reads a form that may come from anywhere.
+    ///
+    /// # Errors
+    /// [`Refusal::Malformed`].
+    pub async fn read_form(&self, body: RequestBody) -> Result<Form, Refusal> {
         let kind = self.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let announced =
             self.headers.get(CONTENT_LENGTH).and_then(|len| len.to_str().ok()?.parse::<u64>().ok());

@@ -205,6 +205,6 @@ fn dos_time(secs: i64) -> u32 {
     let at = jiff::tz::Offset::UTC.to_datetime(moment);
     let year = (i32::from(at.year()) - 1980).clamp(0, 127) as u32;
     let date = year << 9 | (at.month() as u32) << 5 | at.day() as u32;
-    let time = (at.hour() as u32) << 11 | (at.minute() as u32) << 5 | (at.second() as u32) / 2;
+    let time = (at.hour() as u32) << 11 | (at.minute() as u32) << 5 | ((at.second() as u32) / 2);
     date << 16 | time
 }

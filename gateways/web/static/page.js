@@ -8,6 +8,7 @@ for (const time of document.querySelectorAll("time[datetime]")) {
   const lang = document.documentElement.lang;
   const full = at.toLocaleString(lang, { dateStyle: "medium", timeStyle: "short" });
   if (time.classList.contains("day")) time.textContent = at.toLocaleDateString(lang, { dateStyle: "medium" });
+  else if (time.classList.contains("weekday")) time.textContent = new Date(time.dateTime + "T12:00").toLocaleDateString(lang, { weekday: "long", day: "numeric", month: "long" });
   else if (time.classList.contains("full")) time.textContent = full;
   time.title = full;
 }
@@ -71,4 +72,11 @@ if (bulk) {
   const show = () => { bulk.hidden = !boxes.some(box => box.checked); };
   boxes.forEach(box => box.addEventListener("change", show));
   show();
+}
+
+// The calendar is drawn by this browser's time zone.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone && !document.cookie.includes("allod-zone=" + encodeURIComponent(zone))) {
+  document.cookie = `allod-zone=${encodeURIComponent(zone)}; path=/ui; max-age=31536000; samesite=lax`;
+  if (location.pathname === "/ui/calendar") location.reload();
 }

@@ -1,6 +1,6 @@
 //! Starting, killing and asking the real binary.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -35,6 +35,24 @@ pub fn run(data: &Path, args: &[&str]) -> Output {
         .stdin(Stdio::null())
         .output()
         .expect("the binary runs")
+}
+
+/// As [`run`], with something to read.
+pub fn run_reading(data: &Path, args: &[&str], stdin: &str) -> Output {
+    let mut child = Command::new(binary())
+        .args(args)
+        .arg("--data")
+        .arg(data)
+        .env_remove("ALLOD_DATA")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut pipe = child.stdin.take().expect("stdin is piped");
+    pipe.write_all(stdin.as_bytes()).expect("the command reads");
+    drop(pipe);
+    child.wait_with_output().expect("it ends")
 }
 
 /// A running server on its own data directory with the account `alice`.
@@ -194,6 +212,13 @@ impl Server {
         let output = run(&self.data(), args);
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+    }
+
+    /// Sets the password by which a person signs in at the web page.
+    pub fn set_password(&self, account: &str, password: &str) {
+        let args = ["account", "set", account, "--password-stdin"];
+        let output = run_reading(&self.data(), &args, &format!("{password}\n"));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// Makes an app credential of `alice`.

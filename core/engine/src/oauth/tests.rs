@@ -12,6 +12,9 @@ use crate::{AccountChange, Proof, Session, SignIn, model};
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const HOME: &str = "https://litewrite.net";
 
+/// What is wrong, and how it comes so.
+type Spoiled = (&'static str, fn(&mut CodeUse));
+
 fn client() -> OauthClient {
     OauthClient::parse(HOME, "https://litewrite.net/done").unwrap()
 }
@@ -112,7 +115,7 @@ async fn a_code_is_redeemed_once_and_its_second_use_revokes() {
 async fn a_code_that_comes_with_something_else_is_gone() {
     let (bench, me) = scene().await;
     let other = "e".repeat(43);
-    let table: [(&str, fn(&mut CodeUse)); 5] = [
+    let table: [Spoiled; 5] = [
         ("client", |u| u.client_id = "https://evil.example".into()),
         ("redirect", |u| u.redirect_uri = "https://litewrite.net/done?".into()),
         ("verifier", |u| u.verifier = "e".repeat(43).into()),
@@ -385,4 +388,29 @@ fn scopes_mean_their_grants_and_narrowing_only_narrows() {
     assert!(choose("notes:rw", false, "../x").is_err());
     assert_eq!(parse_scope("notes:rw").unwrap()[0].narrowed(&ScopeChoice::default()).unwrap(), None);
     assert_eq!(sub.grants()[0].rights, Rights::Write);
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_comes_is_read_or_refused(id in ".{0,40}", uri in "(https?|[a-z.]{1,9})?:?/{0,2}.{0,60}", scope in "[ -~]{0,80}|.*") {
+        if let Ok(client) = OauthClient::parse(&id, &uri) {
+            proptest::prop_assert!(client.redirect_uri().bytes().all(|b| b.is_ascii_graphic()));
+            proptest::prop_assert!(!uri.contains(['@', '#', '\\', '"', '<']));
+        }
+        if let Ok(scopes) = parse_scope(&scope) {
+            let again = parse_scope(&scope_text(&scopes)).unwrap();
+            proptest::prop_assert_eq!(scopes, again);
+        }
+    }
+
+    #[test]
+    fn narrowing_never_widens(scope in "[a-z]{1,4}:rw?|files|mail|/[a-z]{1,3}:(r|a|rw)", within in "[a-zA-Z/. ]{0,12}", read in proptest::bool::ANY) {
+        let asked = parse_scope(&scope).unwrap_or_default();
+        for one in &asked {
+            let choice = ScopeChoice { keep: true, read_only: read, within: within.clone() };
+            if let Ok(Some(narrow)) = one.narrowed(&choice) {
+                proptest::prop_assert!(scope::is_within(&[narrow], &asked));
+            }
+        }
+    }
 }

@@ -72,6 +72,11 @@ enum Outcome {
 }
 
 impl Core {
+    /// A secret that nobody guesses, for a gateway's own short-lived needs.
+    pub fn random_token(&self) -> Zeroizing<String> {
+        secret::link(&self.0.env)
+    }
+
     /// Redeems a code. A code that comes a second time revokes what it gave the first time.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ mod lifecycle;
 mod locks;
 mod mail;
 mod mail_random;
+mod person;
 mod post;
 mod random;
 mod refusals;

@@ -10,12 +10,15 @@ mod crash;
 mod drive;
 mod imap;
 mod imap_refusals;
+mod oauth;
 mod refusals;
+mod remotestorage;
 mod revoke;
 mod s3;
 mod s3_refusals;
 mod s3_settings;
 mod s3_wire;
+mod web;
 
 /// Bytes that do not compress, made from a seed.
 pub fn noise(seed: u64, len: usize) -> Vec<u8> {
