@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
 use crate::answer::{self, Failure};
+use crate::filing;
 use crate::moment::parse_moment;
 use crate::request::Request;
 use crate::sharing;
@@ -120,6 +121,12 @@ pub async fn execute(context: &Context, request: Request, progress: Progress<'_>
         }
         Request::LinkAdd { .. } | Request::LinkRemove { .. } => sharing::link(context, request).await,
         Request::Dns { domain, check } => (context.dns)(domain, check).await,
+        Request::FilingList { .. } | Request::FilingAdd { .. } | Request::FilingRemove { .. } => {
+            filing::filing(operator, request).await
+        }
+        Request::VacationShow { .. } | Request::VacationSet { .. } | Request::VacationOff { .. } => {
+            filing::vacation(operator, request).await
+        }
         Request::QueueList { .. } | Request::QueueRetry { .. } | Request::QueueDrop { .. } => {
             queue(operator, request).await
         }

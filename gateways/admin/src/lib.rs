@@ -11,6 +11,7 @@
 
 mod answer;
 mod execute;
+mod filing;
 mod moment;
 mod request;
 mod sharing;

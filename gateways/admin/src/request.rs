@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use allod_core::post::Rule;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -195,6 +196,52 @@ pub enum Request {
     QueueDrop {
         /// Its id.
         id: String,
+    },
+    /// The rules by which an account's mail is filed.
+    FilingList {
+        /// Whose.
+        account: String,
+    },
+    /// Adds a rule.
+    FilingAdd {
+        /// Whose.
+        account: String,
+        /// The rule.
+        rule: Rule,
+        /// Before which other, counted from 1; at the end where it is not said.
+        position: Option<usize>,
+    },
+    /// Removes a rule.
+    FilingRemove {
+        /// Whose.
+        account: String,
+        /// The rule's name.
+        name: String,
+    },
+    /// The answer while an account's owner is away.
+    VacationShow {
+        /// Whose.
+        account: String,
+    },
+    /// Sets that answer.
+    VacationSet {
+        /// Whose.
+        account: String,
+        /// What it says.
+        text: String,
+        /// Its subject; made from the mail's where it is not said.
+        subject: Option<String>,
+        /// Not before.
+        from: Option<String>,
+        /// Not after.
+        until: Option<String>,
+        /// Nobody is answered twice within so many days.
+        days: u32,
+    },
+    /// Sends no such answer any more.
+    VacationOff {
+        /// Whose.
+        account: String,
     },
     /// What the DNS must hold for a domain.
     Dns {

@@ -1,6 +1,7 @@
 //! The command line: `allod --help`.
 
 mod args;
+mod rules;
 mod run;
 
 use std::process::ExitCode;

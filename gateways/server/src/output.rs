@@ -27,6 +27,7 @@ pub fn print(request: &Request, answer: &Value, json: bool) {
         Request::Trash { .. } => table(answer, &["removed", "seq", "size", "app", "path"]),
         Request::Restore { dry_run, .. } | Request::Undo { dry_run, .. } => print_outcomes(answer, *dry_run),
         Request::QueueList { .. } => table(answer, &["id", "from", "to", "state", "tries", "next", "answer"]),
+        Request::FilingList { .. } => table(answer, &["position", "name", "when", "then"]),
         Request::Dns { .. } => print_dns(answer),
         Request::Audit { .. } => table(answer, &["time", "event", "protocol", "address", "text"]),
         _ => print_fields(answer),

@@ -112,7 +112,8 @@ impl Gateway for Smtp {
         });
         let sending = outbound::run(self.shared.clone(), stop.clone());
         let inviting = imip::run(self.shared.clone(), stop.clone());
-        tokio::join!(join_all(serving), sending, inviting);
+        let greylisting = intake::greylist::run(self.shared.clone(), stop.clone());
+        tokio::join!(join_all(serving), sending, inviting, greylisting);
         Ok(())
     }
 }

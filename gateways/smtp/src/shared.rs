@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use allod_core::Core;
 use zeroize::Zeroizing;
@@ -118,6 +119,8 @@ pub(crate) struct Shared {
     pub(crate) greylist: Greylist,
     pub(crate) times: Times,
     pub(crate) policies: Policies,
+    /// Ask lists and the greylist of peers on this machine too: tests have no others.
+    pub(crate) judges_loopback: AtomicBool,
 }
 
 impl Shared {
@@ -131,6 +134,7 @@ impl Shared {
             greylist: Greylist::default(),
             times,
             policies: Policies::default(),
+            judges_loopback: AtomicBool::new(false),
             core,
             options,
         }

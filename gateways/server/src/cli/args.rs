@@ -64,6 +64,12 @@ pub enum Command {
     /// Mail that waits to be sent
     #[command(subcommand)]
     Queue(QueueCommand),
+    /// Rules by which an account's arriving mail is filed
+    #[command(subcommand)]
+    Filing(FilingCommand),
+    /// An answer to whoever writes while an account's owner is away
+    #[command(subcommand)]
+    Vacation(VacationCommand),
     /// What the DNS must hold for a domain whose mail comes here
     #[command(after_help = "Example:\n  allod dns example.org --check")]
     Dns {
@@ -332,6 +338,127 @@ pub enum LinkCommand {
         account: String,
         /// The calendar
         path: String,
+    },
+}
+
+/// Rules by which mail is filed.
+#[derive(Subcommand, Debug)]
+pub enum FilingCommand {
+    /// The rules, in the order in which they are tried
+    #[command(after_help = "Example:\n  allod filing list alice")]
+    List {
+        /// Whose
+        account: String,
+    },
+    /// Add a rule; a mail must meet all that is said of it, and all that is said is done
+    #[command(
+        after_help = "Example:\n  allod filing add alice rust --header List-Id:rust-lang --file Lists/rust --stop"
+    )]
+    Add(Box<RuleArgs>),
+    /// Remove a rule
+    #[command(after_help = "Example:\n  allod filing remove alice rust")]
+    Remove {
+        /// Whose
+        account: String,
+        /// The rule's name
+        name: String,
+    },
+}
+
+/// A rule.
+#[derive(clap::Args, Debug)]
+pub struct RuleArgs {
+    /// Whose
+    pub account: String,
+    /// What the rule is called
+    pub name: String,
+    /// The From field has this text
+    #[arg(long, value_name = "TEXT")]
+    pub from: Vec<String>,
+    /// The To field has this text
+    #[arg(long, value_name = "TEXT")]
+    pub to: Vec<String>,
+    /// The subject has this text
+    #[arg(long, value_name = "TEXT")]
+    pub subject: Vec<String>,
+    /// Another header field has this text
+    #[arg(long, value_name = "NAME:TEXT")]
+    pub header: Vec<String>,
+    /// It was sent to this address
+    #[arg(long, value_name = "ADDRESS")]
+    pub sent_to: Vec<String>,
+    /// It is larger
+    #[arg(long, value_name = "SIZE")]
+    pub larger: Option<String>,
+    /// It is taken for junk
+    #[arg(long)]
+    pub junk: bool,
+    /// One of these is enough
+    #[arg(long)]
+    pub any: bool,
+    /// Put it into this mailbox
+    #[arg(long, value_name = "MAILBOX")]
+    pub file: Vec<String>,
+    /// Also send it to this address
+    #[arg(long, value_name = "ADDRESS")]
+    pub forward: Vec<String>,
+    /// Give it this keyword
+    #[arg(long, value_name = "WORD")]
+    pub keyword: Vec<String>,
+    /// Mark it as read
+    #[arg(long)]
+    pub seen: bool,
+    /// Mark it as flagged
+    #[arg(long)]
+    pub flagged: bool,
+    /// Put it into Trash
+    #[arg(long)]
+    pub discard: bool,
+    /// Try no further rule
+    #[arg(long)]
+    pub stop: bool,
+    /// Its place among the rules, counted from 1; at the end where it is not said
+    #[arg(long, value_name = "N")]
+    pub position: Option<usize>,
+}
+
+/// The answer while somebody is away.
+#[derive(Subcommand, Debug)]
+pub enum VacationCommand {
+    /// Answer whoever writes
+    #[command(
+        after_help = "Example:\n  allod vacation set alice --text 'Back in January.' --until 2027-01-04"
+    )]
+    Set {
+        /// Whose
+        account: String,
+        /// What the answer says
+        #[arg(long)]
+        text: String,
+        /// Its subject [default: made from the mail's]
+        #[arg(long)]
+        subject: Option<String>,
+        /// Not before this moment
+        #[arg(long, value_name = "MOMENT")]
+        from: Option<String>,
+        /// Not after this moment
+        #[arg(long, value_name = "MOMENT")]
+        until: Option<String>,
+        /// Nobody is answered twice within so many days
+        #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=365))]
+        days: u32,
+    },
+    /// What is answered
+    #[command(after_help = "Example:\n  allod vacation show alice")]
+    Show {
+        /// Whose
+        account: String,
+    },
+    /// Answer nobody any more
+    #[command(after_help = "Example:\n  allod vacation off alice")]
+    Off {
+        /// Whose
+        account: String,
     },
 }
 

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::args::*;
+use super::rules::filing_request;
 use crate::open::{KEY_NAME, given_passphrase, is_exposed, open, state_directory};
 use crate::output;
 use crate::serve::{page_url, serve, stopped_context};
@@ -250,6 +251,12 @@ fn request(command: Command) -> Result<Request, String> {
         Command::Queue(QueueCommand::List { account }) => Request::QueueList { account },
         Command::Queue(QueueCommand::Retry { id }) => Request::QueueRetry { id },
         Command::Queue(QueueCommand::Drop { id }) => Request::QueueDrop { id },
+        Command::Filing(command) => filing_request(command)?,
+        Command::Vacation(VacationCommand::Show { account }) => Request::VacationShow { account },
+        Command::Vacation(VacationCommand::Off { account }) => Request::VacationOff { account },
+        Command::Vacation(VacationCommand::Set { account, text, subject, from, until, days }) => {
+            Request::VacationSet { account, text, subject, from, until, days }
+        }
         Command::Dns { domain, check } => Request::Dns { domain, check },
         Command::Status => Request::Status,
         Command::Check { rebuild } => Request::Check { rebuild },

@@ -1,5 +1,6 @@
 //! MAIL and RCPT: what each listener takes.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use allod_core::mail::MESSAGE_BYTES_MAX as STORED_BYTES_MAX;
@@ -155,7 +156,7 @@ impl Peer {
 
     /// Whether the sender is one of those who send spam, or one to be tried.
     async fn suspicious(&mut self, to: &str) -> Option<Reply> {
-        if self.address.is_loopback() {
+        if self.address.is_loopback() && !self.shared.judges_loopback.load(Ordering::Relaxed) {
             return None;
         }
         if self.listed.is_none() {

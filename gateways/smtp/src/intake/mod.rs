@@ -1,6 +1,6 @@
 //! Mail from the world: verified, judged, traced, delivered.
 
-mod greylist;
+pub(crate) mod greylist;
 mod score;
 mod verify;
 

@@ -26,6 +26,7 @@ mod odd;
 mod refusals;
 mod secure;
 mod submitting;
+mod suspects;
 
 /// How long something may take until a test fails.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -190,6 +191,16 @@ impl Site {
 
     async fn queued(&self) -> usize {
         self.core.operator().queue().list(None, 100).await.unwrap().len()
+    }
+
+    /// Waits until nothing waits to be sent: what arrived is recorded a moment later.
+    async fn drained(&self) {
+        let wait = async {
+            while self.queued().await > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.expect("the queue is emptied");
     }
 
     /// Publishes what the site says that must be in the DNS.

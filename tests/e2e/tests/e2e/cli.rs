@@ -135,3 +135,56 @@ fn history_is_undone_from_the_command_line() {
     let versions = server.cli(&["versions", "alice", "/doc", "--json"]);
     assert_eq!(versions.as_array().unwrap().len(), 2);
 }
+
+#[test]
+fn rules_and_absence_are_set_running_and_stopped() {
+    let mut server = Server::start();
+    for running in [true, false] {
+        if !running {
+            server.stop();
+        }
+        let rust = ["--header", "List-Id:rust-lang", "--file", "Lists/rust", "--stop"];
+        let made = server.cli(&[&["filing", "add", "alice", "rust"], &rust[..], &["--json"]].concat());
+        assert_eq!(made["when"], "List-Id contains 'rust-lang'");
+        assert_eq!(
+            (made["position"].as_u64(), made["then"].as_str()),
+            (Some(1), Some("file in Lists/rust, stop"))
+        );
+        let first = ["filing", "add", "alice", "big", "--from", "a@x", "--larger", "5M", "--any", "--seen"];
+        server.cli(&[&first[..], &["--position", "1", "--json"]].concat());
+        let listed = server.cli(&["filing", "list", "alice", "--json"]);
+        let names: Vec<&str> =
+            listed.as_array().unwrap().iter().filter_map(|row| row["name"].as_str()).collect();
+        assert_eq!(names, ["big", "rust"]);
+        assert_eq!(listed[0]["when"], "From contains 'a@x' or larger than 5242880 bytes");
+        for (wrong, code) in [
+            (&["filing", "add", "alice", "rust", "--discard"][..], 1),
+            (&["filing", "add", "alice", "idle"], 1),
+            (&["filing", "add", "alice", "odd", "--header", "nothing", "--seen"], 1),
+            (&["filing", "add", "alice", "odd", "--forward", "nobody"], 1),
+            (&["filing", "remove", "alice", "none"], 1),
+            (&["filing", "list", "nobody"], 1),
+            (&["vacation", "set", "alice"], 2),
+            (&["vacation", "set", "alice", "--text", "x", "--until", "2020-01-01"], 1),
+            (&["vacation", "set", "alice", "--text", "x", "--days", "0"], 2),
+        ] {
+            let output = run(&server.data(), wrong);
+            assert_eq!(output.status.code(), Some(code), "{wrong:?}: {}", stderr_line(&output));
+            assert!(!stderr_line(&output).is_empty());
+        }
+        assert_eq!(server.cli(&["vacation", "show", "alice", "--json"])["state"], "off");
+        let away =
+            ["vacation", "set", "alice", "--text", "Back in January.", "--until", "2999-01-04", "--json"];
+        assert_eq!(server.cli(&away)["state"], "on");
+        let shown = server.cli(&["vacation", "show", "alice", "--json"]);
+        assert_eq!((shown["text"].as_str(), shown["days"].as_u64()), (Some("Back in January."), Some(7)));
+        // Neither takes the other away.
+        assert_eq!(server.cli(&["filing", "list", "alice", "--json"]).as_array().unwrap().len(), 2);
+        for name in ["rust", "big"] {
+            server.cli(&["filing", "remove", "alice", name, "--json"]);
+        }
+        assert_eq!(server.cli(&["vacation", "show", "alice", "--json"])["state"], "on");
+        server.cli(&["vacation", "off", "alice", "--json"]);
+        assert!(server.cli(&["filing", "list", "alice", "--json"]).as_array().unwrap().is_empty());
+    }
+}
