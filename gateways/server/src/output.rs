@@ -75,7 +75,7 @@ pub fn print_quickstart(app: &Value, url: &str, s3: Option<&str>, imap: Option<&
         println!("Mail (Thunderbird, Apple Mail, K-9, mutt …), set up by hand as an IMAP account:");
         println!("  Server    {host}");
         println!("  Port      {port}");
-        println!("  Security  {}", security(imap.unwrap_or_default(), url));
+        println!("  Security  {}", security(imap.unwrap_or_default(), url, is_loopback(host)));
         println!("  User      {user}");
         println!("  Password  {password}");
         println!();
@@ -85,12 +85,20 @@ pub fn print_quickstart(app: &Value, url: &str, s3: Option<&str>, imap: Option<&
 }
 
 /// What a mail program calls the way in which it is encrypted.
-fn security(imap: &str, http: &str) -> &'static str {
-    match (imap.starts_with("imaps:"), http.starts_with("https:")) {
-        (true, _) => "SSL/TLS",
-        (false, true) => "STARTTLS",
-        (false, false) => "none (this machine only)",
+fn security(imap: &str, http: &str, local: bool) -> &'static str {
+    match (imap.starts_with("imaps:"), http.starts_with("https:"), local) {
+        (true, _, _) => "SSL/TLS",
+        (false, true, _) => "STARTTLS",
+        (false, false, true) => "none (this machine only)",
+        (false, false, false) => {
+            "none: whoever carries the mail can read it and the password (--tls-cert, --tls-key)"
+        }
     }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || address.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
 }
 
 /// Records as a zone file has them, each below what it is for.
@@ -273,4 +281,25 @@ fn size(value: &Value) -> String {
         unit += 1;
     }
     if unit == 0 { format!("{bytes} B") } else { format!("{amount:.1} {}", units[unit]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_encrypted_is_named() {
+        assert_eq!(security("imaps://mail.example.org:993", "https://example.org", false), "SSL/TLS");
+        assert_eq!(security("imap://example.org:143", "https://example.org", false), "STARTTLS");
+        assert!(
+            security("imap://10.0.0.5:1143", "http://10.0.0.5:8080", is_loopback("10.0.0.5"))
+                .contains("password")
+        );
+        for host in ["localhost", "127.0.0.1", "[::1]", "127.8.8.8"] {
+            assert_eq!(
+                security("imap://h:1143", "http://h:8080", is_loopback(host)),
+                "none (this machine only)"
+            );
+        }
+    }
 }

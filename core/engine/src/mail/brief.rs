@@ -122,6 +122,8 @@ impl Texts {
 /// Facts of messages. Numbers of texts mean something only among those of one group.
 #[derive(Default)]
 pub struct Group {
+    /// For one question about more messages than are kept: each is met once.
+    passing: bool,
     briefs: RwLock<HashMap<ContentId, Arc<Brief>>>,
     texts: RwLock<Texts>,
 }
@@ -141,6 +143,9 @@ impl Group {
             return Ok(known);
         }
         let facts = structure_of(view, account, content)?;
+        if self.passing {
+            return Ok(Arc::new(Brief::of(&facts, None, &mut self.texts.write())));
+        }
         let header = common(view, account, content)?;
         let brief = Arc::new(Brief::of(&facts, header.as_deref(), &mut self.texts.write()));
         self.briefs.write().insert(content, brief.clone());
@@ -167,7 +172,7 @@ impl Briefs {
     /// The group for a question about `messages` messages. What would not fit is for that question alone.
     pub fn group(&self, messages: u64) -> Arc<Group> {
         if messages > KEPT_MAX as u64 {
-            return Arc::default();
+            return Arc::new(Group { passing: true, ..Group::default() });
         }
         let kept = self.0.read().clone();
         if kept.briefs.read().len() + messages as usize <= 2 * KEPT_MAX {

@@ -25,7 +25,7 @@ use crate::session::Session;
 use crate::sharing::path_of;
 
 /// Mailboxes whose UIDs are kept in memory, of each account.
-const KEPT_MAX: usize = 64;
+const KEPT_MAX: usize = 512;
 
 /// A mailbox as STATUS shows it (RFC 9051 §6.3.11).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +42,6 @@ pub struct MailboxStatus {
     pub exists: u32,
     /// UNSEEN: how many.
     pub unseen: u32,
-    /// RECENT: messages that no session was told of as such (RFC 3501 §2.3.2).
-    pub recent: u32,
     /// DELETED.
     pub deleted: u32,
     /// SIZE, in bytes.
@@ -67,6 +65,8 @@ pub struct Selected {
     pub uids: Uids,
     /// The UID of the first message without `\Seen`.
     pub first_unseen: Option<u32>,
+    /// RECENT: messages that no session was told of as such (RFC 3501 §2.3.2); the last ones.
+    pub recent: u32,
 }
 
 /// What is kept of a mailbox, as of a commit.
@@ -225,7 +225,8 @@ impl Session {
                 0 => None,
                 _ => me.first_unseen(&view, status.id)?,
             };
-            Ok(Selected { status, uids, first_unseen })
+            let recent = uids.count_above(me.handle().uids().recent_after(status.id, row.recent_after));
+            Ok(Selected { status, uids, first_unseen, recent })
         })
         .await
     }
@@ -240,24 +241,26 @@ impl Session {
         }
         let row = mailbox_row(view, self.keys(), id)?;
         let names = keywords(view, self.keys())?;
-        let recent = self.count_recent(view, id, &row)?;
-        Ok(MailboxStatus { recent, ..status(id, &row, &names, rights) })
+        Ok(status(id, &row, &names, rights))
     }
 
-    fn count_recent(&self, view: &View, folder: NodeId, row: &MailboxRow) -> Res<u32> {
-        let after = self.handle().uids().recent_after(folder, row.recent_after);
-        if after >= row.last_uid {
-            return Ok(0);
-        }
-        let (from, prefix) = (self.keys().message(folder, after + 1), self.keys().messages(folder));
-        let range = KeyRange::prefix(&prefix);
-        let range = KeyRange::new(std::ops::Bound::Included(&from), range.to());
-        let mut recent = 0;
-        view.each(&range, 0, |_, _| {
-            recent += 1;
-            Ok(std::ops::ControlFlow::Continue(()))
-        })?;
-        Ok(recent)
+    /// RECENT: messages of a mailbox that no session was told of as such (RFC 3501 §2.3.2).
+    ///
+    /// # Errors
+    /// `NotFound` when the mailbox is gone.
+    pub async fn recent_messages(&self, mailbox: NodeId) -> Result<u32> {
+        let me = self.clone();
+        crate::core::blocking(move || {
+            let view = me.view()?;
+            me.check_mailbox(&view, mailbox)?;
+            let row = mailbox_row(&view, me.keys(), mailbox)?;
+            let after = me.handle().uids().recent_after(mailbox, row.recent_after);
+            if after >= row.last_uid {
+                return Ok(0);
+            }
+            Ok(me.handle().uids().uids(&view, &me, mailbox, &row)?.count_above(after))
+        })
+        .await
     }
 
     /// Takes the messages up to the UID `up_to` that no session was told of as `\Recent`: the first and the last UID of
@@ -345,7 +348,6 @@ pub fn status(id: NodeId, row: &MailboxRow, names: &Keywords, rights: Rights) ->
         modseq: row.highest(),
         exists: row.exists,
         unseen: row.unseen,
-        recent: 0,
         deleted: row.deleted,
         bytes: row.bytes,
         deleted_bytes: row.deleted_bytes,

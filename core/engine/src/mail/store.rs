@@ -15,7 +15,7 @@ use crate::resolve::spot;
 use crate::session::Session;
 
 /// Messages marked in one commit.
-const COMMIT_MARKS: usize = 2000;
+const COMMIT_MARKS: usize = 5000;
 /// Up to so many messages are changed where the call comes from.
 const FEW_MESSAGES: u64 = 16;
 /// Messages removed in one commit.

@@ -209,3 +209,65 @@ pub fn whole_run(view: &View, keys: Keys, folder: NodeId, exists: u32) -> Res<Op
     // As many messages as there are numbers from the first to the last: each number is one.
     Ok((u64::from(last) + 1 == u64::from(first) + u64::from(exists)).then_some((first, last)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use allod_model::{ContentId, Seq, Timestamp};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::mail::marks::Marks;
+
+    fn held(number: u64) -> Held {
+        Held {
+            content: ContentId(number),
+            size: number,
+            internal: Timestamp(0),
+            saved: Timestamp(0),
+            marks: Marks::default(),
+            modseq: Seq(number),
+            thread: 0,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_table_is_as_a_map(
+            first in prop::collection::btree_set(1u32..3000, 0..1500),
+            changed in prop::collection::btree_set(1u32..4000, 0..60),
+            gone in prop::collection::btree_set(1u32..3500, 0..300),
+            asked in prop::collection::vec((1u32..4000, 0u32..900), 0..5),
+            after in 0u32..4000,
+        ) {
+            let room = Arc::new(Room::take(0).unwrap());
+            let mut table = Table { stretches: Vec::new(), count: 0, _room: room };
+            let mut map = BTreeMap::new();
+            for uid in &first {
+                table.set(*uid, held(1));
+                map.insert(*uid, 1);
+            }
+            let earlier = table.clone();
+            table.remove(&gone.iter().copied().collect());
+            map.retain(|uid, _| !gone.contains(uid));
+            for uid in &changed {
+                table.set(*uid, held(2));
+                map.insert(*uid, 2);
+            }
+            prop_assert_eq!(table.len(), map.len());
+            prop_assert_eq!(earlier.len(), first.len());
+            let asked = match asked.is_empty() {
+                true => UidSet::all(),
+                false => UidSet::from_ranges(asked.iter().map(|(from, more)| (*from, from + more))),
+            };
+            let mut seen = Vec::new();
+            table.each(&asked, after, |uid, held| {
+                seen.push((uid, held.size));
+                Ok(ControlFlow::Continue(()))
+            }).map_err(|fault| TestCaseError::fail(fault.0.to_string()))?;
+            let right = map.into_iter().filter(|(uid, _)| *uid > after && asked.contains(*uid));
+            prop_assert_eq!(seen, right.collect::<Vec<_>>());
+        }
+    }
+}

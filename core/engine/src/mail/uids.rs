@@ -186,6 +186,13 @@ impl Uids {
         Some(run.seq + (uid - run.first))
     }
 
+    /// How many UIDs are above one.
+    pub fn count_above(&self, uid: u32) -> u32 {
+        let at = self.runs.partition_point(|run| run.last <= uid);
+        let Some(run) = self.runs.get(at) else { return 0 };
+        self.count + 1 - (run.seq + uid.saturating_add(1).saturating_sub(run.first))
+    }
+
     /// The UIDs of a stretch of sequence numbers, both ends included; what is beyond the end is left out.
     pub fn uids_of_seqs(&self, first: u32, last: u32) -> UidSet {
         let (first, last) = (first.min(last).max(1), first.max(last).min(self.count));
@@ -276,6 +283,9 @@ mod tests {
                 prop_assert_eq!(uids.seq(*uid), Some(seq));
             }
             prop_assert_eq!(uids.uid(left.len() as u32 + 1), None);
+            for uid in 0..91 {
+                prop_assert_eq!(uids.count_above(uid) as usize, left.iter().filter(|known| **known > uid).count());
+            }
             let (first, last) = (span.0.min(span.1).max(1) as usize, span.0.max(span.1) as usize);
             let within = left.iter().copied().take(last).skip(first - 1);
             prop_assert_eq!(uids.uids_of_seqs(span.0, span.1), within.collect::<UidSet>());

@@ -1,5 +1,6 @@
 //! Mailboxes: UIDs, flags, changes, and what comes in and goes out by other doors.
 
+use allod_meta::Lookup;
 use allod_model::{ErrorKind, NodeId, Seq};
 
 use super::*;
@@ -383,12 +384,47 @@ async fn a_message_is_recent_for_one_session() {
     }
     let inbox = path("/Mail/INBOX");
     let status = session.mailbox_status(&inbox).await.unwrap();
-    assert_eq!(status.recent, 3);
+    assert_eq!(session.recent_messages(status.id).await.unwrap(), 3);
     assert_eq!(session.claim_recent(status.id, 2).await.unwrap(), Some((1, 2)));
     assert_eq!(session.claim_recent(status.id, 2).await.unwrap(), None);
-    assert_eq!(session.mailbox_status(&inbox).await.unwrap().recent, 1);
+    assert_eq!(session.recent_messages(status.id).await.unwrap(), 1);
     assert_eq!(session.claim_recent(status.id, 3).await.unwrap(), Some((3, 3)));
     let reader = bench.session(&["/Mail:r"]).await;
     assert_eq!(reader.claim_recent(status.id, 9).await.unwrap_err().kind, ErrorKind::Denied);
+    bench.assert_clean().await;
+}
+
+#[tokio::test]
+async fn facts_as_they_lay_before_are_read_and_put_in_order() {
+    let bench = Bench::new().await;
+    let session = bench.session(&["all"]).await;
+    append(&session, "/Mail/INBOX", ONE, Flags::NONE).await.unwrap();
+    let inbox = session.mailbox_status(&path("/Mail/INBOX")).await.unwrap().id;
+    let before = message(&session, inbox, 1).await;
+    let content = before.content;
+    let moved = move |commit: &mut crate::commit::Commit| {
+        for part in 0..=4 {
+            let row = commit.keys.mail_part(part, content, 0);
+            let sealed = commit.txn.get(&row)?.expect("each part of a short message");
+            commit.txn.delete(&row)?;
+            // The common fields are younger than the order.
+            if part != 4 {
+                commit.txn.put(&commit.keys.mail_facts(content, part, 0), &sealed)?;
+            }
+        }
+        Ok(())
+    };
+    bench.core.step(session.handle(), moved).await.unwrap();
+    assert_eq!(message(&session, inbox, 1).await, before);
+    let common = MessageParts { common: true, ..MessageParts::default() };
+    let found = session.messages(inbox, &UidSet::all(), 0, 1, common).await.unwrap();
+    assert_eq!(found[0].header, before.header);
+    bench.assert_clean().await;
+
+    let mended = bench.core.check(true, &|_, _| {}).await.unwrap();
+    assert!(mended.is_clean(), "{:#?}", mended.problems);
+    let former = session.keys().mail_facts_of(content);
+    assert!(session.view().unwrap().scan_prefix(&former, None, 9).unwrap().is_empty());
+    assert_eq!(message(&session, inbox, 1).await, before);
     bench.assert_clean().await;
 }

@@ -10,7 +10,7 @@ use super::acl::rights_letters;
 use super::name::{self, INBOX, home};
 use super::pattern::Pattern;
 use super::select::enable_condstore;
-use super::status::tell_status;
+use super::status::{look, tell_status};
 use crate::syntax::ast::{List, StatusItem};
 use crate::wire::{Abort, Completion, Output};
 
@@ -72,8 +72,8 @@ impl Conversation {
         let Some((info, session)) = &listed.info else { return Ok(()) };
         if let (true, Some(items)) = (info.selectable, &list.returns.status) {
             // RFC 5819 §2: one that is gone meanwhile has none.
-            if let Ok(status) = session.mailbox_status(&info.path).await {
-                tell_status(out, name, &status, items);
+            if let Ok((status, recent)) = look(session, &info.path, items).await {
+                tell_status(out, name, &status, recent, items);
             }
         }
         if list.returns.my_rights

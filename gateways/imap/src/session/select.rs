@@ -34,12 +34,12 @@ impl Conversation {
         let keywords = selected.status.keywords.iter().filter_map(|name| names.id(name));
         let mut keywords: Vec<_> = keywords.collect();
         keywords.sort_unstable();
-        let Selected { status, uids, first_unseen } = selected;
+        let Selected { status, uids, first_unseen, recent } = selected;
         let recent = match (read_only, out.enabled().imap4rev2) {
             (_, true) => UidSet::new(),
             // RFC 3501 §6.3.2: EXAMINE takes nothing away.
-            (true, _) if status.recent == 0 => UidSet::new(),
-            (true, _) => uids.uids_of_seqs(uids.len().saturating_sub(status.recent) + 1, uids.len()),
+            (true, _) if recent == 0 => UidSet::new(),
+            (true, _) => uids.uids_of_seqs(uids.len().saturating_sub(recent) + 1, uids.len()),
             (false, _) => claim(&session, status.id, status.uid_next).await?.intersection(&uids.to_set()),
         };
         let view = View {

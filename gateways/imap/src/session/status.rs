@@ -1,6 +1,8 @@
 //! STATUS (RFC 9051 §6.3.11, RFC 7162, RFC 8474, RFC 9208, RFC 7889).
 
+use allod_core::Session;
 use allod_core::mail::{MESSAGE_BYTES_MAX, MailboxStatus};
+use allod_model::Path;
 
 use super::Conversation;
 use super::select::enable_condstore;
@@ -19,20 +21,40 @@ impl Conversation {
             enable_condstore(self.view.as_deref(), out);
         }
         let place = self.place(&mailbox).await?;
-        let status = place.session.mailbox_status(&place.path).await?;
-        tell_status(out, &mailbox.0, &status, &items);
+        let (status, recent) = look(&place.session, &place.path, &items).await?;
+        tell_status(out, &mailbox.0, &status, recent, &items);
         Ok(Completion::ok("Status told"))
     }
 }
 
+/// A mailbox's counters, and how many messages are recent where that is asked.
+pub(super) async fn look(
+    session: &Session,
+    path: &Path,
+    items: &[StatusItem],
+) -> allod_model::Result<(MailboxStatus, u32)> {
+    let status = session.mailbox_status(path).await?;
+    let recent = match items.contains(&StatusItem::Recent) {
+        true => session.recent_messages(status.id).await?,
+        false => 0,
+    };
+    Ok((status, recent))
+}
+
 /// `* STATUS name (…)`
-pub(super) fn tell_status(out: &mut Output, name: &str, status: &MailboxStatus, items: &[StatusItem]) {
+pub(super) fn tell_status(
+    out: &mut Output,
+    name: &str,
+    status: &MailboxStatus,
+    recent: u32,
+    items: &[StatusItem],
+) {
     out.raw("* STATUS ").mailbox(name).raw(" (");
     for (nth, item) in items.iter().enumerate() {
         out.raw(if nth == 0 { "" } else { " " });
         match item {
             StatusItem::Messages => number(out, "MESSAGES ", status.exists.into()),
-            StatusItem::Recent => number(out, "RECENT ", status.recent.into()),
+            StatusItem::Recent => number(out, "RECENT ", recent.into()),
             StatusItem::UidNext => number(out, "UIDNEXT ", status.uid_next.into()),
             StatusItem::UidValidity => number(out, "UIDVALIDITY ", status.uid_validity.into()),
             StatusItem::Unseen => number(out, "UNSEEN ", status.unseen.into()),

@@ -137,7 +137,7 @@ impl Conversation {
             if notifier.wants(&known.name, &NotifyEvent::FlagChange) || out.enabled().condstore {
                 items.push(StatusItem::HighestModSeq);
             }
-            tell_status(out, &known.name, status, &items);
+            tell_status(out, &known.name, status, 0, &items);
         }
     }
 }
@@ -167,7 +167,7 @@ fn tell_change(
         if condstore {
             items.push(StatusItem::HighestModSeq);
         }
-        tell_status(out, name, now, &items);
+        tell_status(out, name, now, 0, &items);
     }
 }
 
