@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from harness import install
@@ -142,8 +143,10 @@ def wait_for_port(port, process):
 def family(pid):
     """The process and its living descendants."""
     found = [pid]
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split():
-        found += family(int(child))
+    # One that ends meanwhile has none.
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split():
+            found += family(int(child))
     return found
 
 
