@@ -129,6 +129,11 @@ pub struct Group {
 }
 
 impl Group {
+    /// Whether it is for more messages than are kept: then it holds no values of fields.
+    pub fn is_passing(&self) -> bool {
+        self.passing
+    }
+
     /// The facts of a content, when they are kept.
     pub fn known(&self, content: ContentId) -> Option<Arc<Brief>> {
         self.briefs.read().get(&content).cloned()

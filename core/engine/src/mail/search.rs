@@ -302,6 +302,9 @@ impl Opened<'_> {
         let Some(n) = SEARCHED.iter().position(|known| known.eq_ignore_ascii_case(name)) else {
             return Ok(None);
         };
+        if self.search.group.is_passing() {
+            return Ok(None);
+        }
         let account = self.search.session.handle();
         let brief = match known {
             true => self.search.group.known(self.row.content),
